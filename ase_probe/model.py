@@ -1,0 +1,204 @@
+"""What a model is (`ModelCard`) and what a family of models must offer (`Adapter`).
+
+The contract of an adapter: data (`cards`), a loader (`load`) and a batch function (`evaluate`).
+It holds no physics, never changes the structures it is given, and imports its vendor only inside
+`load` and `evaluate`, so that listing models costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import BaseCalculator
+
+__all__ = ["Adapter", "AdapterBase", "CalculatorAdapter", "Environment", "ModelCard"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """Facts about one checkpoint. `None` means "not stated by the vendor", never "no".
+
+    Attributes
+    ----------
+    name
+        The name users type, such as ``7net-0``.
+    family
+        Name of the adapter that loads it.
+    checkpoint
+        The vendor's own name for it, or a path.
+    aliases
+        Other names that mean the same checkpoint.
+    level_of_theory
+        Functional and basis or pseudopotential set of the training labels.
+    training_data
+        Name of the training set.
+    elements
+        Chemical symbols the model knows.
+    uses_charge, uses_spin
+        Does the energy depend on the total charge, on the spin multiplicity?
+    cutoff
+        Radius of the local environment, Å.
+    conservative
+        Are forces the gradient of the energy by construction?
+    needs_cell
+        Does the vendor's calculator refuse structures without a cell?
+    energy_reference
+        Zero of energy: ``total``, ``cohesive`` or ``atomization``.
+    parameters
+        Number of trainable parameters.
+    licence, gated, source, sha256, doi
+        Licence of the weights, whether access must be asked for, where they come from, their
+        SHA-256, the DOI of the paper.
+    tasks
+        Tasks, heads or modals to choose from; empty when the model has none.
+    dtypes
+        Floating-point types it can run in, the vendor's default first.
+    """
+
+    name: str
+    family: str
+    checkpoint: str = ""
+    aliases: tuple[str, ...] = ()
+    level_of_theory: str | None = None
+    training_data: str | None = None
+    elements: tuple[str, ...] | None = None
+    uses_charge: bool | None = None
+    uses_spin: bool | None = None
+    cutoff: float | None = None
+    conservative: bool | None = None
+    needs_cell: bool = False
+    energy_reference: str | None = None
+    parameters: int | None = None
+    licence: str | None = None
+    gated: bool = False
+    source: str | None = None
+    sha256: str | None = None
+    doi: str | None = None
+    tasks: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Where a family can run.
+
+    Attributes
+    ----------
+    extra
+        The extra of ``ase-probe`` that installs it; `None` when nothing is needed.
+    modules
+        Top-level vendor modules whose presence means "installed here".
+    distributions
+        Distributions whose versions belong into an audit.
+    """
+
+    extra: str | None = None
+    modules: tuple[str, ...] = ()
+    distributions: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """One model family. `AdapterBase` supplies every default but `family`, `cards` and `load`."""
+
+    family: str
+    cards: tuple[ModelCard, ...]
+    environment: Environment
+    devices: tuple[str, ...]
+    batch_size: int
+
+    def load(
+        self,
+        card: ModelCard,
+        *,
+        device: str,
+        dtype: str | None,
+        task: str | None,
+        checkpoint: str | None,
+    ) -> BaseCalculator:
+        """Load the model; `device` is concrete (``cpu``, ``cuda``, ``cuda:1``), never ``auto``."""
+        ...
+
+    def describe(self, card: ModelCard, calculator: BaseCalculator) -> ModelCard:
+        """Complete the card with what only the loaded model knows (cutoff, elements)."""
+        ...
+
+    def checkpoint_file(self, card: ModelCard, checkpoint: str | None) -> str | None:
+        """Path of the weights, so that an audit can carry their SHA-256."""
+        ...
+
+    def evaluate(
+        self, calculator: BaseCalculator, structures: Sequence[Atoms]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return energies (n,) in eV and per structure forces (n_atoms, 3) in eV/Å.
+
+        May raise for the whole batch: the engine finds the guilty structure.
+        """
+        ...
+
+
+class AdapterBase:
+    """Defaults for an `Adapter`: runs on the CPU, evaluates one structure at a time."""
+
+    family: str
+    cards: tuple[ModelCard, ...] = ()
+    environment: Environment = Environment()
+    devices: tuple[str, ...] = ("cpu",)
+    batch_size: int = 1
+    """Structures of two atoms per native batch; 1 where the vendor has no batch."""
+
+    def describe(self, card: ModelCard, calculator: BaseCalculator) -> ModelCard:
+        """Return the card as it is."""
+        return card
+
+    def checkpoint_file(self, card: ModelCard, checkpoint: str | None) -> str | None:
+        """Return the checkpoint given, if any."""
+        return checkpoint
+
+    def evaluate(
+        self, calculator: BaseCalculator, structures: Sequence[Atoms]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Evaluate one by one, each on a copy and without the calculator's cache.
+
+        ASE's cache does not watch ``atoms.info``, so a changed charge would give a stale energy.
+        """
+        energies, forces = [], []
+        for structure in structures:
+            atoms = structure.copy()
+            if hasattr(calculator, "reset"):
+                calculator.reset()
+            energies.append(calculator.get_property("energy", atoms))
+            forces.append(np.asarray(calculator.get_property("forces", atoms)))
+        return np.asarray(energies, dtype=float), forces
+
+
+@dataclass(eq=False)
+class CalculatorAdapter(AdapterBase):
+    """Any ASE calculator, or a factory of one, as a family of its own.
+
+    Attributes
+    ----------
+    factory
+        Called without arguments; returns an ASE calculator.
+    """
+
+    factory: Callable[[], BaseCalculator]
+    family: str = field(default="ase", init=False)
+
+    def load(
+        self,
+        card: ModelCard,
+        *,
+        device: str,
+        dtype: str | None,
+        task: str | None,
+        checkpoint: str | None,
+    ) -> BaseCalculator:
+        """Call the factory; device, dtype and task are the factory's own business."""
+        return self.factory()

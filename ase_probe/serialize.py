@@ -1,0 +1,201 @@
+"""Audits as versioned JSON. Floats survive to the last bit; NaN and infinity survive as strings.
+
+The file is strict JSON (RFC 8259), so any language can read it. Files are written atomically: a
+reader sees the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ase_probe.curve import Audit, Curve, Finding
+from ase_probe.errors import AuditFileError, InputError
+from ase_probe.model import ModelCard
+
+__all__ = ["SCHEMA", "audit_from_dict", "audit_to_dict", "load_audit", "save_audit", "write_atomic"]
+
+SCHEMA = "ase-probe/audit/1"
+"""Written into every file; a reader refuses any other."""
+
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _encode(value.tolist())
+    if isinstance(value, np.generic):
+        return _encode(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): _encode(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encode(item) for item in value]
+    return value
+
+
+def _number(value: Any) -> float:
+    return _NON_FINITE[value] if isinstance(value, str) else float(value)
+
+
+def _array(value: Any) -> np.ndarray:
+    items = [_array(item) if isinstance(item, list) else _number(item) for item in value]
+    return np.array(items, dtype=float)
+
+
+def _optional_array(value: Any) -> np.ndarray | None:
+    return None if value is None else _array(value)
+
+
+def _curve_to_dict(curve: Curve) -> dict[str, Any]:
+    return {f.name: getattr(curve, f.name) for f in fields(curve)}
+
+
+def _curve_from_dict(data: dict[str, Any]) -> Curve:
+    return Curve(
+        r=_array(data["r"]),
+        energy=_array(data["energy"]),
+        forces=_optional_array(data["forces"]),
+        atom_energies=_optional_array(data["atom_energies"]),
+        failures={int(index): message for index, message in data["failures"].items()},
+        provenance=data["provenance"],
+    )
+
+
+def _finding_from_dict(data: dict[str, Any]) -> Finding:
+    data = dict(data)
+    for name in ("value", "reference", "score"):
+        data[name] = None if data[name] is None else _number(data[name])
+    if data["threshold"] is not None:
+        low, high = data["threshold"]
+        data["threshold"] = (_number(low), _number(high))
+    return Finding(**data)
+
+
+def _card_from_dict(data: dict[str, Any]) -> ModelCard:
+    tuples = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
+    return ModelCard(**{**data, **tuples})
+
+
+def audit_to_dict(audit: Audit) -> dict[str, Any]:
+    """Return the audit as JSON-able data."""
+    encoded: dict[str, Any] = _encode(
+        {
+            "schema": SCHEMA,
+            "score": audit.score,
+            "coverage": audit.coverage,
+            "group_scores": audit.group_scores,
+            "card": asdict(audit.card),
+            "environment": audit.environment,
+            "findings": [
+                {f.name: getattr(finding, f.name) for f in fields(finding)}
+                for finding in audit.findings
+            ],
+            "curves": {name: _curve_to_dict(curve) for name, curve in audit.curves.items()},
+            "references": {
+                name: {tier: _curve_to_dict(curve) for tier, curve in tiers.items()}
+                for name, tiers in audit.references.items()
+            },
+        }
+    )
+    return encoded
+
+
+def audit_from_dict(data: Mapping[str, Any]) -> Audit:
+    """Rebuild an audit from `audit_to_dict`'s data.
+
+    Raises
+    ------
+    AuditFileError
+        Another schema, or a field is missing or of the wrong kind.
+    """
+    schema = data.get("schema")
+    if schema != SCHEMA:
+        raise AuditFileError(
+            f"This is not an audit of this version: schema {schema!r}, expected {SCHEMA!r}. "
+            "Run the audit again with this version of ase-probe."
+        )
+    try:
+        return Audit(
+            card=_card_from_dict(data["card"]),
+            environment=data["environment"],
+            curves={name: _curve_from_dict(curve) for name, curve in data["curves"].items()},
+            references={
+                name: {tier: _curve_from_dict(curve) for tier, curve in tiers.items()}
+                for name, tiers in data["references"].items()
+            },
+            findings=tuple(_finding_from_dict(finding) for finding in data["findings"]),
+            score=_number(data["score"]),
+            group_scores={group: _number(score) for group, score in data["group_scores"].items()},
+            coverage=_number(data["coverage"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AuditFileError(f"The audit is damaged: {type(error).__name__}: {error}.") from error
+
+
+def write_atomic(path: str | Path, text: str) -> Path:
+    """Write `text` to `path` so that nobody ever sees half of it.
+
+    Raises
+    ------
+    InputError
+        The folder does not exist or cannot be written to.
+    """
+    target = Path(path)
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        # mkstemp makes private files; give the result the permissions a plain open() would.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {str(target)!r}: {error.strerror}. Give a file in a folder that exists "
+            "and that you may write to."
+        ) from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+    return target
+
+
+def save_audit(audit: Audit, path: str | Path) -> Path:
+    """Write the audit to `path` as JSON, atomically."""
+    return write_atomic(path, json.dumps(audit_to_dict(audit), allow_nan=False) + "\n")
+
+
+def load_audit(path: str | Path) -> Audit:
+    """Read an audit from `path`.
+
+    Raises
+    ------
+    AuditFileError
+        The file is missing, unreadable, truncated or of another version.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AuditFileError(f"Cannot read {str(path)!r}: {error.strerror}.") from error
+    except ValueError as error:
+        raise AuditFileError(
+            f"{str(path)!r} is not valid JSON ({error}); it may be truncated. Run the audit again."
+        ) from error
+    if not isinstance(data, dict):
+        raise AuditFileError(f"{str(path)!r} holds no audit: its top level is not an object.")
+    try:
+        return audit_from_dict(data)
+    except AuditFileError as error:
+        raise AuditFileError(f"{str(path)!r}: {error}") from error.__cause__
