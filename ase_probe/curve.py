@@ -1,4 +1,4 @@
-"""What is measured and what is found: `Curve`, `Finding`, `Audit`. Data only.
+"""What is measured and what is found: `Curve`, `Constants`, `Finding`, `Audit`. Data only.
 
 Models and baselines produce the same `Curve`. Values are kept as they came: never clipped, dropped
 or replaced, so NaN and infinity are data. Arrays are read-only.
@@ -18,7 +18,7 @@ import numpy as np
 from ase_probe.errors import InputError
 from ase_probe.model import ModelCard
 
-__all__ = ["STATUSES", "Audit", "Curve", "Finding"]
+__all__ = ["STATUSES", "Audit", "Constants", "Curve", "Finding"]
 
 STATUSES = (
     "pass",
@@ -131,6 +131,40 @@ def _same(a: Any, b: Any) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Constants:
+    """Spectroscopic constants of one dimer in its ground state.
+
+    Attributes
+    ----------
+    r_e
+        Equilibrium distance, Å.
+    omega_e, omega_e_x_e
+        Harmonic wavenumber and anharmonicity, cm⁻¹.
+    D_e, D_0
+        Dissociation energy from the minimum and from the lowest level, eV, to neutral atoms.
+    spin_orbit_atoms
+        Spin–orbit lowering of the two atoms, eV, contained in `D_e`: a calculation without
+        spin–orbit coupling should find ``D_e + spin_orbit_atoms`` (the molecule's own part is not
+        included).
+    uncertain
+        The row judges nothing.
+    term, source, note
+        Term symbol, where the numbers come from, remarks.
+    """
+
+    r_e: float
+    omega_e: float | None
+    omega_e_x_e: float | None
+    D_e: float
+    D_0: float | None
+    spin_orbit_atoms: float | None = None
+    uncertain: bool = False
+    term: str = ""
+    source: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One verdict of one check on one dimer.
 
@@ -147,7 +181,7 @@ class Finding:
     reference
         What it is compared with, same unit; `None` when the value is judged by itself.
     threshold
-        (limit for ``pass``, limit for ``fail``), same unit; applies to \\|value − reference\\| when
+        (limit for ``pass``, limit for ``fail``), same unit; applies to |value − reference| when
         there is a reference. When the second is the smaller one, larger values are better.
     score
         1 at or inside the pass limit, 0 at or beyond the fail limit; `None` when not scored.

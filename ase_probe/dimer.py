@@ -7,6 +7,7 @@ ground-state multiplicity is implied; any other is written behind an ``@``: ``O2
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -21,12 +22,126 @@ __all__ = ["Dimer", "atom_multiplicity", "ground_multiplicity", "mean_radius"]
 
 # Which symbol comes first in a formula: the element sequence of IUPAC (Red Book 2005, table VI),
 # abridged to the order of the groups. Common usage breaks it for the chalcogen hydrides.
-_SEQUENCE = """
-Og Rn Xe Kr Ar Ne He Fr Cs Rb K Na Li Ra Ba Sr Ca Mg Be
-Lr No Md Fm Es Cf Bk Cm Am Pu Np U Pa Th Ac Lu Yb Tm Er Ho Dy Tb Gd Eu Sm Pm Nd Pr Ce La Y Sc
-Rf Hf Zr Ti Db Ta Nb V Sg W Mo Cr Bh Re Tc Mn Hs Os Ru Fe Mt Ir Rh Co Ds Pt Pd Ni Rg Au Ag Cu
-Cn Hg Cd Zn Nh Tl In Ga Al B Fl Pb Sn Ge Si C Mc Bi Sb As P N H Lv Po Te Se S O Ts At I Br Cl F
-""".split()
+_SEQUENCE = [
+    "Og",
+    "Rn",
+    "Xe",
+    "Kr",
+    "Ar",
+    "Ne",
+    "He",
+    "Fr",
+    "Cs",
+    "Rb",
+    "K",
+    "Na",
+    "Li",
+    "Ra",
+    "Ba",
+    "Sr",
+    "Ca",
+    "Mg",
+    "Be",
+    "Lr",
+    "No",
+    "Md",
+    "Fm",
+    "Es",
+    "Cf",
+    "Bk",
+    "Cm",
+    "Am",
+    "Pu",
+    "Np",
+    "U",
+    "Pa",
+    "Th",
+    "Ac",
+    "Lu",
+    "Yb",
+    "Tm",
+    "Er",
+    "Ho",
+    "Dy",
+    "Tb",
+    "Gd",
+    "Eu",
+    "Sm",
+    "Pm",
+    "Nd",
+    "Pr",
+    "Ce",
+    "La",
+    "Y",
+    "Sc",
+    "Rf",
+    "Hf",
+    "Zr",
+    "Ti",
+    "Db",
+    "Ta",
+    "Nb",
+    "V",
+    "Sg",
+    "W",
+    "Mo",
+    "Cr",
+    "Bh",
+    "Re",
+    "Tc",
+    "Mn",
+    "Hs",
+    "Os",
+    "Ru",
+    "Fe",
+    "Mt",
+    "Ir",
+    "Rh",
+    "Co",
+    "Ds",
+    "Pt",
+    "Pd",
+    "Ni",
+    "Rg",
+    "Au",
+    "Ag",
+    "Cu",
+    "Cn",
+    "Hg",
+    "Cd",
+    "Zn",
+    "Nh",
+    "Tl",
+    "In",
+    "Ga",
+    "Al",
+    "B",
+    "Fl",
+    "Pb",
+    "Sn",
+    "Ge",
+    "Si",
+    "C",
+    "Mc",
+    "Bi",
+    "Sb",
+    "As",
+    "P",
+    "N",
+    "H",
+    "Lv",
+    "Po",
+    "Te",
+    "Se",
+    "S",
+    "O",
+    "Ts",
+    "At",
+    "I",
+    "Br",
+    "Cl",
+    "F",
+]
 _RANK = {symbol: rank for rank, symbol in enumerate(_SEQUENCE)}
 _HYDRIDES_WITH_H_LAST = {"O", "S", "Se", "Te"}  # OH, SH: not HO, HS
 
@@ -56,9 +171,7 @@ def _atomic_number(symbol: str) -> int:
     if number < 1:
         near = difflib.get_close_matches(symbol.capitalize(), list(atomic_numbers), n=1)
         hint = f" Did you mean {near[0]!r}?" if near and near[0] != "X" else ""
-        raise DimerError(
-            f"Unknown element {symbol!r}.{hint} Chemical symbols H to Og are allowed."
-        )
+        raise DimerError(f"Unknown element {symbol!r}.{hint} Chemical symbols H to Og are allowed.")
     return int(number)
 
 
@@ -86,7 +199,7 @@ def atom_multiplicity(symbol: str) -> int:
 
     number = _atomic_number(symbol)
     if number < len(ground_state_magnetic_moments):
-        return int(round(ground_state_magnetic_moments[number])) + 1
+        return round(float(ground_state_magnetic_moments[number])) + 1
     return 1 + number % 2
 
 
@@ -104,10 +217,10 @@ def mean_radius(symbols: tuple[str, str], kind: str) -> float | None:
     from ase.data import covalent_radii
     from ase.data.vdw_alvarez import vdw_radii
 
-    table = {"covalent": covalent_radii, "vdw": vdw_radii}[kind]
-    radii = [float(table[n]) if n < len(table) else 0.0 for n in map(_atomic_number, symbols)]
-    # ASE marks an unknown covalent radius by 0.2 Å, an unknown van der Waals radius by NaN.
-    return sum(radii) / 2 if all(radius > 0.2 for radius in radii) else None
+    # Cordero et al. end at Cm, behind which ASE repeats one value; Alvarez marks gaps by NaN.
+    table = {"covalent": covalent_radii[:97], "vdw": vdw_radii}[kind]
+    radii = [float(table[n]) if n < len(table) else math.nan for n in map(_atomic_number, symbols)]
+    return None if math.isnan(sum(radii)) else sum(radii) / 2
 
 
 def _recased(text: str) -> list[str]:
@@ -129,6 +242,12 @@ def _recased(text: str) -> list[str]:
     ]
 
 
+def _multiplicity(text: str | None) -> int:
+    if text is not None and int(text) < 1:
+        raise DimerError(f"A multiplicity (2S + 1) is 1, 2, 3, …, got {text}.")
+    return int(text or 0)
+
+
 @cache
 def _parse(text: str) -> Dimer:
     match = _NAME.fullmatch(text.strip())
@@ -146,7 +265,7 @@ def _parse(text: str) -> Dimer:
     if sign:
         size = int(sign[1:]) if sign[1:].isdigit() else len(sign)
         charge = size if sign[0] == "+" else -size
-    return Dimer((first, second), charge, int(multiplicity) if multiplicity else None)
+    return Dimer((first, second), charge, _multiplicity(multiplicity))
 
 
 @dataclass(frozen=True)
@@ -161,7 +280,7 @@ class Dimer:
     charge
         Total charge, e.
     multiplicity
-        2S + 1; the ground state's when `None`.
+        2S + 1; the ground state's when 0 or not given.
 
     Raises
     ------
@@ -171,11 +290,9 @@ class Dimer:
 
     symbols: tuple[str, str]
     charge: int = 0
-    multiplicity: int = None  # type: ignore[assignment]  # filled in below
+    multiplicity: int = 0  # 0 stands for the ground state's and is replaced
 
     def __post_init__(self) -> None:
-        if len(self.symbols) != 2:
-            raise DimerError(f"A dimer has two atoms, got {self.symbols!r}.")
         first, second = self.symbols
         _atomic_number(first), _atomic_number(second)
         object.__setattr__(self, "symbols", _ordered(first, second))
@@ -184,7 +301,7 @@ class Dimer:
                 f"{self.formula} has {sum(self.numbers)} electrons: "
                 f"a charge of {self.charge:+d} is impossible."
             )
-        if self.multiplicity is None:
+        if self.multiplicity == 0:
             object.__setattr__(self, "multiplicity", ground_multiplicity(self.symbols, self.charge))
         unpaired = self.multiplicity - 1
         if unpaired < 0 or unpaired > self.electrons or (self.electrons - unpaired) % 2:

@@ -8,10 +8,12 @@ It holds no physics, never changes the structures it is given, and imports its v
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+
+from ase_probe.errors import ModelLoadError
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -178,18 +180,20 @@ class AdapterBase:
         return np.asarray(energies, dtype=float), forces
 
 
-@dataclass(eq=False)
 class CalculatorAdapter(AdapterBase):
     """Any ASE calculator, or a factory of one, as a family of its own.
 
-    Attributes
+    Parameters
     ----------
     factory
         Called without arguments; returns an ASE calculator.
     """
 
-    factory: Callable[[], BaseCalculator]
-    family: str = field(default="ase", init=False)
+    family = "ase"
+    devices = ()  # its own business: chosen where the calculator is built
+
+    def __init__(self, factory: Callable[[], BaseCalculator]) -> None:
+        self.factory = factory
 
     def load(
         self,
@@ -201,4 +205,10 @@ class CalculatorAdapter(AdapterBase):
         checkpoint: str | None,
     ) -> BaseCalculator:
         """Call the factory; device, dtype and task are the factory's own business."""
-        return self.factory()
+        calculator = self.factory()
+        if not callable(getattr(calculator, "get_property", None)):
+            raise ModelLoadError(
+                f"The factory of {card.name} returned {type(calculator).__name__}, "
+                "which is not an ASE calculator."
+            )
+        return calculator

@@ -56,6 +56,17 @@ def _optional_array(value: Any) -> np.ndarray | None:
     return None if value is None else _array(value)
 
 
+def _decode(value: Any) -> Any:
+    """Undo `_encode` in free-form data (provenance, details), where any value can stand."""
+    if isinstance(value, str):
+        return _NON_FINITE.get(value, value)
+    if isinstance(value, dict):
+        return {key: _decode(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    return value
+
+
 def _curve_to_dict(curve: Curve) -> dict[str, Any]:
     return {f.name: getattr(curve, f.name) for f in fields(curve)}
 
@@ -67,7 +78,7 @@ def _curve_from_dict(data: dict[str, Any]) -> Curve:
         forces=_optional_array(data["forces"]),
         atom_energies=_optional_array(data["atom_energies"]),
         failures={int(index): message for index, message in data["failures"].items()},
-        provenance=data["provenance"],
+        provenance=_decode(data["provenance"]),
     )
 
 
@@ -78,6 +89,7 @@ def _finding_from_dict(data: dict[str, Any]) -> Finding:
     if data["threshold"] is not None:
         low, high = data["threshold"]
         data["threshold"] = (_number(low), _number(high))
+    data["details"] = _decode(data["details"])
     return Finding(**data)
 
 
@@ -127,7 +139,7 @@ def audit_from_dict(data: Mapping[str, Any]) -> Audit:
     try:
         return Audit(
             card=_card_from_dict(data["card"]),
-            environment=data["environment"],
+            environment=_decode(data["environment"]),
             curves={name: _curve_from_dict(curve) for name, curve in data["curves"].items()},
             references={
                 name: {tier: _curve_from_dict(curve) for tier, curve in tiers.items()}

@@ -1,0 +1,204 @@
+"""`audit`: one model through a suite. `audit_many`: several models, on any executor.
+
+Dimers the model does not claim (elements, charge) are reported as out of domain and lower the
+coverage; they never score, neither well nor badly.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ase_probe import baselines as tiers
+from ase_probe import checks as battery
+from ase_probe.calculator import Probe
+from ase_probe.curve import Audit, Curve, Finding
+from ase_probe.dimer import Dimer
+from ase_probe.engine import Progress
+from ase_probe.errors import InputError
+from ase_probe.grids import grid as make_grid
+from ase_probe.model import ModelCard
+from ase_probe.scan import scan
+from ase_probe.suites import suite as make_suite
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
+
+__all__ = ["audit", "audit_many"]
+
+
+def audit(
+    model: str | BaseCalculator,
+    *,
+    suite: str = "standard",
+    dimers: Sequence[str | Dimer] | None = None,
+    grid: str | Sequence[float] = "standard",
+    checks: Sequence[str] | None = None,
+    baselines: str | Sequence[str] = "auto",
+    device: str = "auto",
+    dtype: str | None = None,
+    task: str | None = None,
+    checkpoint: str | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Audit one model: where does it stop being physics?
+
+    Parameters
+    ----------
+    model
+        Registered name, ``package.module:factory``, ``path/file.py:factory``, ASE calculator or
+        `Probe`.
+    suite
+        ``quick``, ``standard``, ``homonuclear`` or ``all-pairs``; ignored when `dimers` is given.
+    dimers
+        Names such as ``"H2"``, ``"NaCl"``, ``"H2++"``, or `Dimer` objects.
+    grid
+        ``standard``, ``matbench``, ``arena``, ``ml-peg``, or distances in Å.
+    checks
+        Ids or groups to run; all when `None`.
+    baselines
+        Tiers to compare with; ``auto`` takes every one there is.
+    device, dtype, task, checkpoint
+        As for `Probe`; refused for a calculator that is already built.
+    progress
+        Called with (structures done, structures in all).
+
+    Raises
+    ------
+    InputError
+        An unknown suite, dimer, grid, check or tier.
+    ModelError
+        The model cannot be had, or cannot honour an option.
+
+    Examples
+    --------
+    >>> a = audit("morse", dimers=["H2"])
+    >>> [finding.status for finding in a.findings if finding.check == "dissociation.D_e"]
+    ['pass']
+    """
+    selected = battery.select(checks)
+    wanted = None if dimers is None else _parse(dimers)
+    for dimer in wanted or ():
+        make_grid(grid, dimer)  # fail before the model is loaded
+    options = {"device": device, "dtype": dtype, "task": task, "checkpoint": checkpoint}
+    if isinstance(model, Probe):
+        given = [key for key, value in options.items() if value not in (None, "auto")]
+        if given:
+            raise InputError(f"This Probe is already built: {', '.join(given)} cannot be changed.")
+        probe = model
+    else:
+        probe = Probe(model, **options)  # type: ignore[arg-type]
+    card = probe.card
+    if wanted is None:
+        wanted = make_suite(suite, card.elements)
+
+    refused = {dimer: why for dimer in wanted if (why := _refusal(card, dimer))}
+    curves = scan(
+        probe.evaluator, [dimer for dimer in wanted if dimer not in refused], grid, progress
+    )
+    for dimer in wanted:
+        if dimer.name in curves and _charge_blind(curves[dimer.name]):
+            del curves[dimer.name]
+            refused[dimer] = _blind(dimer, f"{card.name} gave the energy of the neutral pair")
+
+    references: dict[str, Mapping[str, Curve]] = {}
+    findings: list[Finding] = []
+    for dimer in wanted:
+        if dimer in refused:
+            findings.append(refused[dimer])
+            continue
+        curve = curves[dimer.name]
+        references[dimer.name] = tiers.references(dimer, curve.r, baselines)
+        case = battery.Case(
+            dimer=dimer,
+            card=card,
+            curve=curve,
+            references=references[dimer.name],
+            constants=tiers.constants(dimer),
+        )
+        findings += battery.run(case, selected)
+    groups = battery.group_scores(findings)
+    answered = [name for name, curve in curves.items() if np.isfinite(curve.energy).any()]
+    return Audit(
+        card=card,
+        environment={
+            **probe.evaluator.environment,
+            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "suite": "custom" if dimers is not None else suite,
+            "grid": grid if isinstance(grid, str) else "custom",
+            "dimers": [dimer.name for dimer in wanted],
+            "points": sum(map(len, curves.values())),
+        },
+        curves=curves,
+        references=references,
+        findings=tuple(findings),
+        score=battery.total_score(groups),
+        group_scores=groups,
+        coverage=len(answered) / len(wanted),
+    )
+
+
+def _parse(dimers: Sequence[str | Dimer]) -> tuple[Dimer, ...]:
+    names = [dimers] if isinstance(dimers, str) else list(dimers)
+    if not names:
+        raise InputError("No dimers given; name at least one, such as H2.")
+    parsed = [item if isinstance(item, Dimer) else Dimer.parse(item) for item in names]
+    return tuple(dict.fromkeys(parsed))
+
+
+def _blind(dimer: Dimer, how: str) -> Finding:
+    check = "coverage.charge" if dimer.electrons else "bare_nuclei.coulomb"
+    return Finding(
+        check=check,
+        dimer=dimer.name,
+        status="out-of-domain",
+        reason=f"the model is charge-blind: {how}, so a charge of {dimer.charge:+d} means nothing",
+    )
+
+
+def _refusal(card: ModelCard, dimer: Dimer) -> Finding | None:
+    """Why the model cannot be asked for this dimer, from its card."""
+    unknown = sorted(set(dimer.symbols) - set(card.elements or dimer.symbols))
+    if unknown:
+        return Finding(
+            check="coverage.elements",
+            dimer=dimer.name,
+            status="out-of-domain",
+            reason=f"the model does not know {', '.join(unknown)}",
+        )
+    if dimer.charge and card.uses_charge is False:
+        return _blind(dimer, f"{card.name} takes no charge")
+    return None
+
+
+def _charge_blind(curve: Curve) -> bool:
+    """Measured: the charge changes nothing at all in the energy."""
+    return curve.provenance.get("charge_response_eV") == 0.0
+
+
+def audit_many(
+    models: Sequence[str | BaseCalculator],
+    *,
+    executor: Executor | None = None,
+    **options: Any,
+) -> list[Audit]:
+    """Audit several models, in order.
+
+    Parameters
+    ----------
+    models
+        As for `audit`.
+    executor
+        Any `concurrent.futures.Executor` (process pool, Dask, Parsl, …); one after the other in
+        this process when `None`.
+    options
+        As for `audit`.
+    """
+    if executor is None:
+        return [audit(model, **options) for model in models]
+    futures = [executor.submit(audit, model, **options) for model in models]
+    return [future.result() for future in futures]

@@ -1,0 +1,86 @@
+"""The checks: pure functions from a `Case` (a curve and its references) to a `Finding`.
+
+Ids are stable: ``group.name`` is the function ``name`` in the module ``group``. A new check is a
+function, a row in `CHECKS` and a row in the threshold table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ase_probe.checks import bare_nuclei, compression, consistency, dissociation, robustness
+from ase_probe.checks.case import Case
+from ase_probe.curve import Finding
+from ase_probe.errors import InputError
+
+__all__ = ["CHECKS", "Case", "group_scores", "run", "select", "total_score"]
+
+CHECKS: dict[str, Callable[[Case], Finding]] = {
+    "robustness.exception": robustness.exception,
+    "robustness.finite": robustness.finite,
+    "robustness.forces": robustness.forces,
+    "robustness.atoms": robustness.atoms,
+    "dissociation.r_e": dissociation.r_e,
+    "dissociation.D_e": dissociation.D_e,
+    "dissociation.omega_e": dissociation.omega_e,
+    "dissociation.limit": dissociation.limit,
+    "dissociation.extra_extremum": dissociation.extra_extremum,
+    "compression.barrier": compression.barrier,
+    "compression.hole": compression.hole,
+    "compression.wall": compression.wall,
+    "compression.zbl": compression.zbl,
+    "compression.r_trust": compression.r_trust,
+    "consistency.force": consistency.force,
+    "bare_nuclei.coulomb": bare_nuclei.coulomb,
+}
+"""Id -> check, in the order in which they are reported."""
+
+_FOR_BARE_NUCLEI = ("robustness.exception", "robustness.finite", "robustness.forces", "bare_nuclei")
+
+
+def select(names: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the check ids that `names` (ids or groups) stand for; all of them for `None`.
+
+    Raises
+    ------
+    InputError
+        A name is neither an id nor a group.
+    """
+    if names is None:
+        return tuple(CHECKS)
+    names = tuple(names)
+    groups = sorted({check.partition(".")[0] for check in CHECKS})
+    for name in names:
+        if name not in CHECKS and name not in groups:
+            raise InputError(
+                f"Unknown check {name!r}; allowed: {', '.join(groups)} or one of "
+                f"{', '.join(CHECKS)}."
+            )
+    return tuple(check for check in CHECKS if _matches(check, names))
+
+
+def _matches(check: str, names: Sequence[str]) -> bool:
+    return check in names or check.partition(".")[0] in names
+
+
+def run(case: Case, checks: Sequence[str]) -> list[Finding]:
+    """Run the checks that apply to this dimer: two bare nuclei have no bond to ask about."""
+    if case.dimer.electrons:
+        applicable = [check for check in checks if not check.startswith("bare_nuclei")]
+    else:
+        applicable = [check for check in checks if _matches(check, _FOR_BARE_NUCLEI)]
+    return [CHECKS[check](case) for check in applicable]
+
+
+def group_scores(findings: Iterable[Finding]) -> dict[str, float]:
+    """Mean score of the scored findings, group by group."""
+    scores: dict[str, list[float]] = {}
+    for finding in findings:
+        if finding.score is not None:
+            scores.setdefault(finding.group, []).append(finding.score)
+    return {group: sum(values) / len(values) for group, values in scores.items()}
+
+
+def total_score(groups: dict[str, float]) -> float:
+    """Mean over the groups; 0 when nothing could be scored."""
+    return sum(groups.values()) / len(groups) if groups else 0.0

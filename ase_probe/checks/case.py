@@ -1,0 +1,150 @@
+"""`Case`: one dimer with the model's curve and everything there is to judge it by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ase_probe.checks.shape import Slope, Well, find_well, noise, slope
+from ase_probe.checks.thresholds import THRESHOLDS, score, verdict
+from ase_probe.checks.walk import Walk, walk_inward
+from ase_probe.curve import Constants, Curve, Finding
+from ase_probe.dimer import Dimer, mean_radius
+from ase_probe.model import ModelCard
+
+__all__ = ["Case"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a check is given. The cached properties are what several checks need.
+
+    Attributes
+    ----------
+    dimer, card, curve
+        The pair, the model and the model's curve.
+    references
+        Tier -> reference curve, energies relative to separated fragments.
+    constants
+        Experimental constants, or `None`.
+    """
+
+    dimer: Dimer
+    card: ModelCard
+    curve: Curve
+    references: Mapping[str, Curve] = field(default_factory=dict)
+    constants: Constants | None = None
+
+    @cached_property
+    def noise(self) -> float:
+        """Rounding noise of the energies, eV."""
+        return noise(self.curve)
+
+    @cached_property
+    def e_inf(self) -> float:
+        """Energy at the largest distance, eV: the zero for the shape of the curve; may be NaN."""
+        return float(self.curve.energy[-1])
+
+    @cached_property
+    def well_window(self) -> tuple[float, float]:
+        """Where a minimum can be, Å: 0.6 Σr_cov to 1.6 Σr_cov or 1.3 van der Waals contacts."""
+        s = self.dimer.covalent_sum
+        contact = mean_radius(self.dimer.symbols, "vdw")
+        return 0.6 * s, max(1.6 * s, 2.6 * contact if contact else 0.0)
+
+    @cached_property
+    def well(self) -> Well | None:
+        """The model's minimum, if it lies below its dissociation limit."""
+        well = find_well(self.curve, *self.well_window)
+        if well is None or not self.e_inf - well.energy > max(1e-4, 5 * self.noise):
+            return None
+        return well
+
+    @cached_property
+    def walk(self) -> Walk | None:
+        """The way inward up the wall, if there is one."""
+        r_e = None if self.well is None else self.well.r_e
+        return walk_inward(self.curve, self.e_inf, r_e, self.noise)
+
+    @cached_property
+    def slope(self) -> Slope:
+        """dE/dr of the model."""
+        return slope(self.curve)
+
+    @property
+    def truth(self) -> Curve | None:
+        """The exact curve, if there is one."""
+        return self.references.get("exact")
+
+    @cached_property
+    def strictly_local(self) -> bool:
+        """Is the energy exactly constant in the last ångström, with no forces left?"""
+        far = self.curve.r >= self.curve.r[-1] - 1.0
+        force = self.curve.axial_force
+        return (
+            int(far.sum()) > 2
+            and bool(np.ptp(self.curve.energy[far]) <= 2 * self.noise)
+            and (force is None or bool(np.all(force[far] == 0.0)))
+        )
+
+    def finding(self, check: str, status: str, reason: str, **rest: Any) -> Finding:
+        """Return a finding of this dimer that is not scored."""
+        return Finding(check=check, dimer=self.dimer.name, status=status, reason=reason, **rest)
+
+    def judged(
+        self,
+        check: str,
+        value: float,
+        reason: str,
+        *,
+        variant: str = "",
+        deviation: float | None = None,
+        limits: tuple[float, float] | None = None,
+        reference: float | None = None,
+        scored: bool = True,
+        source: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> Finding:
+        """Return a finding judged by the threshold table.
+
+        Parameters
+        ----------
+        check, variant
+            Row of the table.
+        value
+            What to show.
+        reason
+            One sentence.
+        deviation
+            What to judge, when it is not the value itself.
+        limits
+            (limit for pass, limit for fail), when they depend on more than the reference.
+        reference
+            What the value is compared with.
+        scored
+            `False` when another check already scores this failure.
+        source
+            Source of the reference; the threshold's own source is added.
+        details
+            Further numbers.
+        """
+        threshold = THRESHOLDS[f"{check}:{variant}" if variant else check]
+        limits = limits or threshold.at(0.0 if reference is None else reference)
+        measured = value if deviation is None else deviation
+        return Finding(
+            check=check,
+            dimer=self.dimer.name,
+            status=verdict(measured, limits),
+            value=value,
+            unit=threshold.unit,
+            reference=reference,
+            threshold=limits,
+            score=score(measured, limits) if threshold.scored and scored else None,
+            reason=reason,
+            source="; ".join(filter(None, (source, threshold.source))),
+            details=details or {},
+        )

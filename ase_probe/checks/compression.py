@@ -1,0 +1,244 @@
+"""Compression: the repulsive wall, the holes in it, and how far down it can be trusted.
+
+What a collision must pay to fall into a hole is the barrier in front of it, so the barrier is the
+headline, not the depth.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ase_probe.checks.case import Case
+from ase_probe.checks.thresholds import THRESHOLDS
+from ase_probe.checks.walk import CAP, Walk
+from ase_probe.curve import Curve, Finding
+
+__all__ = ["barrier", "hole", "r_trust", "wall", "zbl"]
+
+_LEVELS = (1.0, 5.0, 10.0, 20.0, 50.0)  # eV above the minimum
+_BAND = (0.08, 0.2, 0.15)  # Å; eV and fraction of E: both must be left
+_FORCE_TOLERANCE = 0.10  # of |F|
+
+
+def barrier(case: Case) -> Finding:
+    """Height of the wall in front of the outermost hole, eV above E_∞.
+
+    Without a hole it is the height of the wall at the shortest distance of the grid: two atoms that
+    can be pushed to 0.1 Å for a few eV are as unphysical as a hole.
+    """
+    check = "compression.barrier"
+    walk = case.walk
+    if walk is None:
+        reason = "there is no repulsive wall: the energy never rises 50 meV above its limit"
+        return case.judged(check, float("nan"), reason)
+    if walk.holes:
+        top, bottom = walk.holes[0]
+        e_b, r_b = float(walk.energy[top]), float(walk.r[top])
+        depth = float(walk.energy[bottom])
+        reason = (
+            f"inside {r_b:.2f} Å the energy falls to {depth:.3g} eV at {walk.r[bottom]:.2f} Å, "
+            f"behind a barrier of {e_b:.3g} eV"
+        )
+        details = {
+            "r_b": r_b,
+            "E_b": e_b,
+            "depth": depth,
+            "r_depth": float(walk.r[bottom]),
+            "holes": [
+                {
+                    "r_b": float(walk.r[t]),
+                    "E_b": float(walk.energy[t]),
+                    "depth": float(walk.energy[b]),
+                }
+                for t, b in walk.holes
+            ],
+        }
+        return case.judged(check, e_b, reason, details=details)
+    top = int(np.argmax(walk.energy))
+    height, r_min = float(walk.energy[top]), float(walk.r[-1])
+    passes = THRESHOLDS[check].at()[0]
+    if not walk.complete:
+        reason = f"the wall breaks off at {r_min:.2f} Å and {height:.3g} eV: non-finite energies"
+        return case.judged(check, height if height >= passes else float("nan"), reason)
+    if height < passes and r_min > 0.15:
+        return case.finding(
+            check,
+            "unresolved",
+            f"the grid ends at {r_min:.2f} Å, {height:.3g} eV up the wall; no hole so far",
+            value=height,
+            unit="eV",
+        )
+    return case.judged(check, height, f"no hole down to {r_min:.2f} Å, {height:.3g} eV up the wall")
+
+
+def hole(case: Case) -> Finding:
+    """Position of the outermost hole's edge, in units of the sum of the covalent radii."""
+    check = "compression.hole"
+    walk = case.walk
+    if walk is None or not walk.holes:
+        reason = "no hole found" if walk else "there is no repulsive wall"
+        return case.finding(check, "not-run", reason)
+    r_b = float(walk.r[walk.holes[0][0]])
+    return case.judged(
+        check,
+        r_b / case.dimer.covalent_sum,
+        f"the hole begins at {r_b:.2f} Å",
+        details={"r_b": r_b},
+    )
+
+
+def wall(case: Case) -> Finding:
+    """Largest shift of the wall, Å: |Δr| where E − E_min first reaches 1, 5, 10, 20, 50 eV.
+
+    Both crossings are those of the inward running maximum, so a hole does not move the wall in
+    front of it. A height the model never reaches counts as missing.
+    """
+    check = "compression.wall"
+    truth = case.truth
+    if truth is None:
+        return case.finding(check, "not-run", "no reference curve for this dimer")
+    if case.well is None:
+        return case.judged(check, float("nan"), "the model has no bound minimum to climb from")
+    e_min = float(np.min(truth.energy))
+    expected = _crossings(truth, e_min)
+    found = _crossings(case.curve, case.well.energy, case.well.r_e)
+    shifts = {level: abs(found.get(level, float("nan")) - r) for level, r in expected.items()}
+    missing = [level for level, shift in shifts.items() if np.isnan(shift)]
+    source = str(truth.provenance.get("source", ""))
+    details = {
+        "shift_by_level_eV": {
+            str(level): None if np.isnan(shift) else shift for level, shift in shifts.items()
+        }
+    }
+    if missing:
+        reason = f"the model never reaches {missing[0]:g} eV above its minimum"
+        return case.judged(check, float("nan"), reason, source=source, details=details)
+    level = max(shifts, key=lambda key: shifts[key])
+    reason = f"at {level:g} eV the wall stands {shifts[level]:.3f} Å from the exact one"
+    return case.judged(check, shifts[level], reason, source=source, details=details)
+
+
+def _crossings(curve: Curve, e_min: float, start: float | None = None) -> dict[float, float]:
+    """Level -> r (Å) where the inward running maximum of E − e_min first reaches it."""
+    begin = curve.r[np.nanargmin(curve.energy)] if start is None else start
+    inside = curve.r <= begin
+    r, height = curve.r[inside][::-1], curve.energy[inside][::-1] - e_min
+    bad = np.flatnonzero(~np.isfinite(height))
+    stop = int(bad[0]) if bad.size else len(height)
+    top = np.maximum.accumulate(height[:stop])
+    found = {}
+    for level in _LEVELS:
+        above = np.flatnonzero(top >= level)
+        if above.size and above[0]:
+            i = int(above[0])
+            # The wall is close to exponential: interpolate ln E.
+            low, high = np.log(max(top[i - 1], 1e-3)), np.log(top[i])
+            fraction = (np.log(level) - low) / (high - low)
+            found[level] = float(r[i - 1] + fraction * (r[i] - r[i - 1]))
+    return found
+
+
+def zbl(case: Case) -> Finding:
+    """Largest factor between the model and the ZBL potential where that exceeds 100 eV.
+
+    An order-of-magnitude check. Where the model has a hole it shows nothing new and is not scored.
+    """
+    check = "compression.zbl"
+    reference = case.references.get("analytic:zbl")
+    if reference is None:
+        return case.finding(check, "not-run", "ZBL does not reach 100 eV on this grid")
+    at = np.searchsorted(case.curve.r, reference.r)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = (case.curve.energy[at] - case.e_inf) / reference.energy
+        factor = np.where(ratio > 0, np.maximum(ratio, 1 / ratio), np.inf)
+    factor[np.isnan(ratio)] = np.inf
+    worst = int(np.argmax(factor))
+    r = float(reference.r[worst])
+    model, expected = case.curve.energy[at][worst] - case.e_inf, reference.energy[worst]
+    walk = case.walk
+    return case.judged(
+        check,
+        float(factor[worst]),
+        f"at {r:.2f} Å the model has {model:.3g} eV, ZBL {expected:.3g} eV",
+        scored=not (walk and walk.holes),
+        source=str(reference.provenance.get("source", "")),
+        details={"r": r},
+    )
+
+
+def r_trust(case: Case) -> Finding:
+    """Shortest trustworthy distance, Å, for molecular dynamics (walls up to 50 eV).
+
+    The walk inward ends at the first of: a hole; 0.08 Å and max(0.2 eV, 15 %) off the exact wall,
+    where there is one; a non-finite energy, or a force that differs from −dE/dr by more than 10 %.
+    Censored: it reached 50 eV or the end of the grid without any of these.
+    """
+    check = "compression.r_trust"
+    walk = case.walk
+    if walk is None:
+        return case.finding(check, "not-run", "there is no repulsive wall")
+    last = walk.end()
+    if last + 1 < len(walk.r) and walk.energy[last + 1] > CAP:
+        stops = [(last + 1, f"{CAP:g} eV reached", True)]
+    elif walk.holes:
+        stops = [(last + 1, "a hole", False)]
+    elif not walk.complete:
+        stops = [(last + 1, "non-finite energy", False)]
+    else:
+        stops = [(last + 1, "end of the grid", True)]
+    for bad, cause in (
+        (_off_truth(case, walk), "off the exact wall"),
+        (_off_force(case, walk), "the force is not −dE/dr"),
+    ):
+        if bad is not None:
+            stops.append((bad, cause, False))
+    index, why, censored = min(stops, key=lambda stop: stop[0])
+    if index == 0:
+        return case.finding(check, "fail", f"not even the start of the wall is right: {why}")
+    r, energy = float(walk.r[index - 1]), float(walk.energy[index - 1])
+    return case.finding(
+        check,
+        "pass" if censored else "warn",
+        f"no pair defect found down to {r:.2f} Å ({energy:.3g} eV); stopped by: {why}",
+        value=r,
+        unit="Å",
+        details={
+            "E_trust": energy,
+            "reason": why,
+            "censored": censored,
+            "reference": "exact" if case.truth is not None else None,
+        },
+    )
+
+
+def _off_truth(case: Case, walk: Walk) -> int | None:
+    """First step of the walk outside the band around the exact wall."""
+    truth = case.truth
+    if truth is None:
+        return None
+    horizontal, absolute, relative = _BAND
+    with np.errstate(invalid="ignore"):
+        expected = np.interp(walk.r, truth.r, truth.energy)
+        near = [
+            np.interp(walk.r + shift, truth.r, truth.energy) for shift in (-horizontal, horizontal)
+        ]
+        vertical = np.abs(walk.energy - expected) > np.maximum(
+            absolute, relative * np.abs(expected)
+        )
+        sideways = (walk.energy > near[0]) | (walk.energy < near[1])
+    steps = np.flatnonzero(vertical & sideways & (walk.r >= truth.r[0]))
+    return int(steps[0]) if steps.size else None
+
+
+def _off_force(case: Case, walk: Walk) -> int | None:
+    """First step of the walk whose force is certainly not −dE/dr."""
+    force = case.curve.axial_force
+    if force is None:
+        return None
+    at = np.searchsorted(case.curve.r, walk.r)
+    force, gradient, error = force[at], case.slope.value[at], case.slope.error[at]
+    with np.errstate(invalid="ignore"):
+        wrong = np.abs(force + gradient) > _FORCE_TOLERANCE * np.abs(force) + 3 * error + 0.05
+    wrong |= ~np.isfinite(force)
+    steps = np.flatnonzero(wrong)
+    return int(steps[0]) if steps.size else None

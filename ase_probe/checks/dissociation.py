@@ -1,0 +1,211 @@
+"""Dissociation: the well, the way out of it, and where it ends.
+
+Energies count from E_∞, the energy at the largest distance. The dissociation limit against the
+model's isolated atoms is a check of its own, so that the choice of zero never hides in D_e.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ase_probe.checks.case import Case
+from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS
+from ase_probe.curve import Constants, Finding
+
+__all__ = ["D_e", "extra_extremum", "limit", "omega_e", "r_e"]
+
+_VAN_DER_WAALS = 0.050  # eV: below this D_e only D_e is judged
+
+
+def _against_truth(
+    case: Case, check: str, value: float, reference: float, source: str, variant: str = ""
+) -> Finding:
+    """Judge by the model's own tolerance; give the labels the benefit of the doubt beyond it."""
+    row = f"{check}:{variant}" if variant else check
+    deviation = value - reference
+    finding = case.judged(
+        check,
+        value,
+        f"{deviation:+.3g} {THRESHOLDS[row].unit} from {_name(source)}",
+        variant=variant,
+        deviation=abs(deviation),
+        reference=reference,
+        source=source,
+    )
+    allowance = LABEL_ALLOWANCE[row].at(reference)
+    fails = finding.threshold[1] if finding.threshold else 0.0
+    if finding.status == "pass" or abs(deviation) > fails + allowance:
+        return finding
+    return case.finding(
+        check,
+        "unresolved",
+        f"{finding.reason}: more than the model's tolerance, less than what its labels "
+        f"({case.card.level_of_theory or 'level not stated'}) may be off; a curve at their level "
+        "would decide",
+        value=value,
+        unit=finding.unit,
+        reference=reference,
+        threshold=finding.threshold,
+        source=f"{source}; {THRESHOLDS[row].source}",
+    )
+
+
+def _name(source: str) -> str:
+    return "the exact value" if "exact" in source.lower() else "experiment"
+
+
+def _no_well(case: Case, check: str, reference: float, source: str) -> Finding:
+    return case.judged(
+        check,
+        float("nan"),
+        "the model has no bound minimum here",
+        reference=reference,
+        source=source,
+    )
+
+
+def _unjudged(case: Case, check: str) -> Finding:
+    """Report the value when nothing can judge it."""
+    value, unit = None, THRESHOLDS[check].unit
+    if case.well is not None:
+        value = {
+            "dissociation.r_e": case.well.r_e,
+            "dissociation.D_e": case.e_inf - case.well.energy,
+            "dissociation.omega_e": case.well.omega_e(_masses(case)),
+        }[check]
+    why = "its experimental value is uncertain" if case.constants else "no reference for this dimer"
+    return case.finding(check, "not-run", why, value=value, unit=unit)
+
+
+def _usable(case: Case) -> Constants | None:
+    return case.constants if case.constants and not case.constants.uncertain else None
+
+
+def _masses(case: Case) -> tuple[float, float]:
+    """Masses of the most common isotopes, u: what the experimental constants belong to."""
+    from ase.data import atomic_masses_common
+
+    first, second = case.dimer.numbers
+    return float(atomic_masses_common[first]), float(atomic_masses_common[second])
+
+
+def r_e(case: Case) -> Finding:
+    """Equilibrium distance, Å: position of the minimum of the fitted well."""
+    known = _usable(case)
+    check = "dissociation.r_e"
+    if known is None:
+        return _unjudged(case, check)
+    if known.D_e < _VAN_DER_WAALS:
+        return case.finding(check, "not-run", "D_e below 50 meV: only D_e is judged")
+    if case.well is None:
+        return _no_well(case, check, known.r_e, known.source)
+    return _against_truth(case, check, case.well.r_e, known.r_e, known.source)
+
+
+def D_e(case: Case) -> Finding:
+    """Depth of the well, eV: E(r_max) − E(r_e).
+
+    Experimental values contain spin–orbit coupling of the atoms, which the models' labels do not;
+    it is added back where it is known.
+    """
+    known = _usable(case)
+    check = "dissociation.D_e"
+    if known is None:
+        return _unjudged(case, check)
+    weak = known.D_e < _VAN_DER_WAALS
+    reference = known.D_e + (known.spin_orbit_atoms or 0.0)
+    if weak and reference <= THRESHOLDS[f"{check}:van-der-Waals"].passes.at():
+        return case.finding(
+            check, "unresolved", f"the reference itself is only {1000 * reference:.2g} meV"
+        )
+    if case.well is None:
+        return _no_well(case, check, reference, known.source)
+    return _against_truth(
+        case,
+        check,
+        case.e_inf - case.well.energy,
+        reference,
+        known.source,
+        variant="van-der-Waals" if weak else "",
+    )
+
+
+def omega_e(case: Case) -> Finding:
+    """Harmonic wavenumber, cm⁻¹: sqrt(k/μ)/(2πc) with k = d²E/dr² at r_e."""
+    known = _usable(case)
+    check = "dissociation.omega_e"
+    if known is None or known.omega_e is None:
+        return _unjudged(case, check)
+    if known.D_e < _VAN_DER_WAALS:
+        return case.finding(check, "not-run", "D_e below 50 meV: only D_e is judged")
+    if case.well is None:
+        return _no_well(case, check, known.omega_e, known.source)
+    value = case.well.omega_e(_masses(case))
+    return _against_truth(case, check, value, known.omega_e, known.source)
+
+
+def limit(case: Case) -> Finding:
+    """Size-consistency gap, eV: E(AB, r_max) − E(A) − E(B), the model's own atoms."""
+    check = "dissociation.limit"
+    if case.dimer.charge:
+        return case.finding(check, "not-run", "charged fragments are not unique")
+    atoms = case.curve.atom_limit
+    if atoms is None:
+        return case.finding(check, "not-run", "the model gave no energy for the isolated atoms")
+    gap = case.e_inf - atoms
+    r_max = case.curve.r[-1]
+    finding = case.judged(
+        check,
+        gap,
+        f"E({r_max:.1f} Å) lies {1000 * gap:+.3g} meV from the isolated atoms",
+        deviation=abs(gap),
+        scored=case.well is not None,
+    )
+    if finding.status == "pass" and case.strictly_local:
+        return case.finding(
+            check,
+            "trivial",
+            "nothing is left beyond the model's cutoff, so the gap is zero by construction",
+            value=gap,
+            unit="eV",
+        )
+    return finding
+
+
+def extra_extremum(case: Case) -> Finding:
+    """Largest fall of the energy on the way out, eV: max over r > r_e of (running max − E).
+
+    A bound pair rises to its limit without a hump. With no reference to show that a hump is real
+    (an avoided crossing, a metastable ion), the verdict is `warn` at most.
+    """
+    check = "dissociation.extra_extremum"
+    if case.well is None:
+        return case.finding(check, "not-run", "the model has no bound minimum to leave")
+    outside = case.curve.r >= case.well.r_e
+    energy, r = case.curve.energy[outside], case.curve.r[outside]
+    if not np.all(np.isfinite(energy)):
+        return case.finding(check, "unresolved", "non-finite energies beyond r_e")
+    fall = np.maximum.accumulate(energy) - energy
+    worst = int(np.argmax(fall))
+    top = int(np.argmax(energy[: worst + 1]))
+    value = max(0.0, float(fall[worst]) - 5 * case.noise)
+    details = {"r_top": float(r[top]), "r_bottom": float(r[worst])}
+    limits = THRESHOLDS[check].at()
+    if value <= limits[0]:
+        reason = f"the energy rises steadily from r_e to {r[-1]:.1f} Å"
+    else:
+        reason = f"the energy falls by {1000 * value:.3g} meV from {r[top]:.2f} to {r[worst]:.2f} Å"
+    finding = case.judged(check, value, reason, details=details)
+    if finding.status == "fail" and case.truth is None:
+        return case.finding(
+            check,
+            "warn",
+            f"{reason}; no reference shows whether that is real",
+            value=value,
+            unit=finding.unit,
+            threshold=finding.threshold,
+            source=finding.source,
+            details=details,
+            score=finding.score,
+        )
+    return finding

@@ -1,0 +1,102 @@
+"""The way inward: from the minimum up the repulsive wall, and the holes met on it.
+
+The walk starts at the model's minimum, or, for a pair the model does not bind, where its energy
+first exceeds 50 meV. A fall of the energy on the way in is a hole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ase_probe.curve import Curve
+
+__all__ = ["CAP", "Walk", "walk_inward"]
+
+CAP = 50.0
+"""eV: no thermal collision climbs higher (profile md)."""
+
+_UNBOUND_START = 0.050  # eV above E_∞
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The way from the well (or the foot of the wall) inward.
+
+    Attributes
+    ----------
+    r, energy
+        (m,), Å and eV above E_∞, from outside to inside, cut at the first non-finite energy.
+    complete
+        Does it reach the shortest distance of the grid?
+    holes
+        One (index of the top, index of the bottom) per fall, outermost first.
+    """
+
+    r: np.ndarray
+    energy: np.ndarray
+    complete: bool
+    holes: tuple[tuple[int, int], ...]
+
+    def end(self, cap: float = CAP) -> int:
+        """Index of the last step that is below `cap` (eV) and not in a hole."""
+        high = np.flatnonzero(self.energy > cap)
+        ends = [len(self.r) - 1, *(int(i) - 1 for i in high[:1]), *(top for top, _ in self.holes)]
+        return max(0, min(ends))
+
+
+def walk_inward(curve: Curve, e_inf: float, r_e: float | None, noise: float) -> Walk | None:
+    """Walk inward along a curve; `None` when there is no wall to walk on.
+
+    A hole begins where the energy lies below its running maximum by more than 20 meV, 1 % of the
+    climb so far, and five times the noise.
+
+    Parameters
+    ----------
+    curve
+        The curve.
+    e_inf
+        Its zero, eV.
+    r_e
+        Its minimum, Å; `None` for an unbound pair.
+    noise
+        Rounding noise of its energies, eV.
+    """
+    if not np.isfinite(e_inf):
+        return None
+    if r_e is not None:
+        start = int(np.argmin(np.abs(curve.r - r_e)))
+    else:
+        with np.errstate(invalid="ignore"):
+            above = np.flatnonzero(curve.energy - e_inf >= _UNBOUND_START)
+        if not above.size:
+            return None
+        start = int(above[-1])
+    r, energy = curve.r[: start + 1][::-1], curve.energy[: start + 1][::-1] - e_inf
+    bad = np.flatnonzero(~np.isfinite(energy))
+    stop = int(bad[0]) if bad.size else len(r)
+    if not stop:
+        return None
+    holes = tuple(_holes(energy[:stop], 5 * noise))
+    return Walk(r[:stop], energy[:stop], stop == start + 1, holes)
+
+
+def _holes(energy: np.ndarray, noise: float) -> list[tuple[int, int]]:
+    """Falls on the way inward: (top, bottom) indices, outermost first."""
+    holes: list[tuple[int, int]] = []
+    foot, top, i = float(energy[0]), 0, 0
+    while i < len(energy):
+        if energy[i] >= energy[top]:
+            top = i
+        if not holes:
+            foot = min(foot, float(energy[i]))
+        if energy[top] - energy[i] > max(0.020, 0.01 * (energy[top] - foot), noise):
+            out = np.flatnonzero(energy[i:] > energy[top])
+            end = i + int(out[0]) if out.size else len(energy)
+            holes.append((top, i + int(np.argmin(energy[i:end]))))
+            if end == len(energy):
+                break
+            top = i = end
+        i += 1
+    return holes

@@ -1,0 +1,261 @@
+"""The command line: arguments in, exit codes out, no science.
+
+Exit code 0: nothing found at or above ``--fail-on``. 1: findings. 2: could not run. An error is one
+paragraph on stderr; ``--debug`` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+import ase_probe
+
+if TYPE_CHECKING:
+    from ase_probe.curve import Audit
+    from ase_probe.engine import Progress
+
+__all__ = ["main"]
+
+_SUITES = ("quick", "standard", "homonuclear", "all-pairs")
+_GRIDS = ("standard", "matbench", "arena", "ml-peg")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(ase_probe.__version__, prog_name="ase-probe")
+def main() -> None:
+    """Find out where a machine-learned interatomic potential stops being physics.
+
+    \b
+    ase-probe audit 7net-0                        the standard suite of about 40 dimers
+    ase-probe audit 7net-0 --suite quick          six dimers, a few seconds
+    ase-probe audit my_package.my_module:make     your own ASE calculator
+    ase-probe models                              every model known by name
+    """  # noqa: D301  click wants the backspace
+
+
+@main.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--suite",
+    type=click.Choice(_SUITES),
+    default="standard",
+    show_default=True,
+    help="Which dimers: six, about forty, every element with itself, every pair of elements.",
+)
+@click.option(
+    "--dimers",
+    multiple=True,
+    metavar="LIST",
+    help="Dimers instead of a suite, e.g. H2,N2,NaCl,H2+,H2++ (two bare protons), O2@1 "
+    "(singlet O2).",
+)
+@click.option(
+    "--grid",
+    type=click.Choice(_GRIDS),
+    default="standard",
+    show_default=True,
+    help="Distances: ours, 0.1 Å to beyond the cutoff, or those of another benchmark.",
+)
+@click.option("--checks", metavar="LIST", help="Checks or groups to run, e.g. compression.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Default: the vendor's.")
+@click.option("--task", help="Task, head or modal of a model that has several.")
+@click.option("--checkpoint", type=click.Path(), help="Other weights for the named architecture.")
+@click.option("--json", "json_file", type=click.Path(), help="Write the audit as JSON.")
+@click.option("--html", "html_file", type=click.Path(), help="Write one self-contained page.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["fail", "warn", "never"]),
+    default="fail",
+    show_default=True,
+    help="Exit with code 1 on findings of this severity.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every finding, passed ones too.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def audit(
+    models: tuple[str, ...],
+    json_file: str | None,
+    html_file: str | None,
+    fail_on: str,
+    verbose: bool,
+    debug: bool,
+    **options: Any,
+) -> NoReturn:
+    """Audit one or more models.
+
+    MODEL is a name from `ase-probe models`, or package.module:factory or path/file.py:factory,
+    where the factory takes no arguments and returns an ASE calculator.
+
+    With several models --json writes one file each, NAME-MODEL.json; --html puts all on one page.
+
+    Exit code: 0 clean, 1 findings (see --fail-on), 2 could not run.
+    """
+    from rich.console import Console
+
+    import ase_probe.auditing
+    from ase_probe.report import print_audit, write_html
+
+    options["dimers"] = _split(options["dimers"]) if options["dimers"] else None
+    options["checks"] = _split([options["checks"]]) if options["checks"] else None
+    audits: list[Audit] = []
+    for target in (json_file, html_file):
+        if target and not Path(target).parent.is_dir():
+            _stop(f"Cannot write {target!r}: its folder does not exist.")
+    console, broken = Console(), False
+    for model in models:
+        with _progress(model) as progress:
+            result = _guarded(
+                lambda model=model, progress=progress: ase_probe.auditing.audit(  # type: ignore[misc]
+                    model, progress=progress, **options
+                ),
+                debug,
+            )
+        if result is None:
+            broken = True
+            continue
+        result = _with_command(result)
+        audits.append(result)
+        print_audit(result, console, verbose=verbose)
+        if json_file:
+            path = _json_path(json_file, result, many=len(models) > 1)
+            broken |= _guarded(lambda result=result, path=path: result.save(path), debug) is None  # type: ignore[misc]
+    if html_file and audits:
+        broken |= _guarded(lambda: write_html(audits, html_file), debug) is None
+    found = {finding.status for result in audits for finding in result.findings}
+    severe = {"fail": {"fail"}, "warn": {"fail", "warn"}, "never": set()}[fail_on]
+    sys.exit(2 if broken else 1 if found & severe else 0)
+
+
+@main.command(name="models")
+@click.option("--json", "as_json", is_flag=True, help="Print every fact of every card as JSON.")
+def list_models(as_json: bool) -> None:
+    """List every model known by name, and how to get it."""
+    from dataclasses import asdict
+
+    from ase_probe.engine.opening import install_command, is_installed
+    from ase_probe.registry import families
+
+    known = [
+        (family.adapter, card)
+        for family in families()
+        if family.adapter
+        for card in family.adapter.cards
+    ]
+    if as_json:
+        rows = [
+            {
+                **asdict(card),
+                "installed": is_installed(adapter),
+                "install": install_command(adapter),
+            }
+            for adapter, card in known
+        ]
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("model", "family", "level of theory", "licence", "available"):
+            table.add_column(column, no_wrap=column == "model", overflow="fold")
+        for adapter, card in known:
+            available = "yes" if is_installed(adapter) else install_command(adapter)
+            if card.gated:
+                available += " (gated: ask the vendor for access)"
+            table.add_row(
+                card.name,
+                card.family,
+                card.level_of_theory or "not stated",
+                card.licence or "not stated",
+                available,
+            )
+        Console().print(table)
+        click.echo("Audit one with: ase-probe audit MODEL")
+    for family in families():
+        if family.error:
+            click.echo(f"Family {family.name} cannot be used: {family.error}", err=True)
+
+
+def _split(lists: Any) -> list[str]:
+    return [item.strip() for text in lists for item in text.split(",") if item.strip()]
+
+
+def _json_path(path: str, result: Audit, *, many: bool) -> Path:
+    target = Path(path)
+    if not many:
+        return target
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in result.card.name)
+    return target.with_name(f"{target.stem}-{name}{target.suffix}")
+
+
+def _with_command(result: Audit) -> Audit:
+    from dataclasses import replace
+
+    command = shlex.join(["ase-probe", *sys.argv[1:]])
+    return replace(result, environment={**result.environment, "command": command})
+
+
+def _stop(message: str) -> NoReturn:
+    click.echo(f"ase-probe: {message}", err=True)
+    sys.exit(2)
+
+
+def _guarded(call: Callable[[], Any], debug: bool) -> Any:
+    """Return what `call` returns; on an error print one paragraph and return `None`."""
+    from ase_probe.engine import Raised, attempt
+    from ase_probe.errors import AseProbeError
+
+    answer = attempt(call)
+    if not isinstance(answer, Raised):
+        return answer
+    if debug:
+        traceback.print_exception(answer.error)
+        return None
+    known = isinstance(answer.error, AseProbeError)
+    text = str(answer.error) if known else f"unexpected error: {answer.message}"
+    click.echo(f"ase-probe: {text}", err=True)
+    if not known:
+        click.echo("This is a bug; --debug shows the traceback to report.", err=True)
+    return None
+
+
+@contextmanager
+def _progress(model: str) -> Iterator[Progress | None]:
+    """Show a progress bar on a terminal, nothing in a pipe."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("points"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(model, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    main()

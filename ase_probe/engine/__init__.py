@@ -1,0 +1,11 @@
+"""The engine: many structures in, energies and forces out, and nothing a model does can stop it.
+
+`open_model` loads a model and returns its `Evaluator`. This folder is the only place that catches
+whatever foreign code may raise (`guard.attempt`).
+"""
+
+from ase_probe.engine.evaluator import Evaluation, Evaluator, Progress
+from ase_probe.engine.guard import Raised, attempt
+from ase_probe.engine.opening import open_model
+
+__all__ = ["Evaluation", "Evaluator", "Progress", "Raised", "attempt", "open_model"]

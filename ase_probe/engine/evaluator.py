@@ -1,0 +1,154 @@
+"""`Evaluator`: a loaded model that answers for many structures at once.
+
+Structures go to the model's native batch in chunks of bounded size. A batch that raises is halved
+until the guilty structure is found; it becomes a failure of that structure alone. Non-finite
+numbers are data and pass through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ase_probe.engine.guard import Raised, attempt
+from ase_probe.model import Adapter, ModelCard
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import BaseCalculator
+
+__all__ = ["Evaluation", "Evaluator", "Progress"]
+
+Progress = Callable[[int, int], None]
+"""Called with (structures done, structures in all)."""
+
+
+@dataclass
+class Evaluation:
+    """Answers for n structures; NaN where there is none.
+
+    Attributes
+    ----------
+    energy
+        (n,), eV.
+    forces
+        n arrays (n_atoms, 3), eV/Å.
+    failures
+        Index of the structure -> what went wrong.
+    """
+
+    energy: np.ndarray
+    forces: list[np.ndarray]
+    failures: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class Evaluator:
+    """A model, loaded and ready.
+
+    Attributes
+    ----------
+    adapter, card, calculator
+        The family, the completed card and the vendor's calculator.
+    environment
+        Versions, device, dtype and SHA-256 of the weights; JSON-able.
+    """
+
+    adapter: Adapter
+    card: ModelCard
+    calculator: BaseCalculator
+    environment: Mapping[str, Any]
+
+    def evaluate(self, structures: Sequence[Atoms], progress: Progress | None = None) -> Evaluation:
+        """Evaluate all structures; never raises for what the model does.
+
+        Parameters
+        ----------
+        structures
+            Any mixture of sizes; a dimer counts as one unit of the adapter's batch size.
+        progress
+            Called after every batch.
+        """
+        total = len(structures)
+        result = Evaluation(
+            energy=np.full(total, np.nan),
+            forces=[np.full((len(atoms), 3), np.nan) for atoms in structures],
+        )
+        known: list[int] = []
+        for index, atoms in enumerate(structures):
+            unknown = self.unknown_elements(atoms)
+            if unknown:
+                result.failures[index] = f"the model does not know {', '.join(unknown)}"
+            else:
+                known.append(index)
+        limit = 2 * self.adapter.batch_size  # atoms in one batch
+        done = total - len(known)
+        pending = _chunks(known, structures, limit)[::-1]
+        while pending:
+            chunk = pending.pop()
+            if len(chunk) > 1 and sum(len(structures[i]) for i in chunk) > limit:
+                pending += _chunks(chunk, structures, limit)[::-1]
+                continue
+            answer = self._batch([structures[i] for i in chunk])
+            if isinstance(answer, Raised) and len(chunk) > 1:
+                half = len(chunk) // 2
+                if answer.out_of_memory:
+                    limit = max(2, limit // 2)
+                pending += [chunk[half:], chunk[:half]]
+                continue
+            for position, index in enumerate(chunk):
+                if isinstance(answer, Raised):
+                    result.failures[index] = answer.message
+                else:
+                    _store(result, index, answer[0][position], answer[1][position])
+            done += len(chunk)
+            if progress is not None:
+                progress(done, total)
+        return result
+
+    def unknown_elements(self, atoms: Atoms) -> list[str]:
+        """Return the elements of `atoms` that the card does not list, sorted."""
+        if self.card.elements is None:
+            return []
+        return sorted(set(atoms.symbols) - set(self.card.elements))
+
+    def _batch(self, batch: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]] | Raised:
+        def call() -> tuple[np.ndarray, list[np.ndarray]]:
+            raw_energies, raw_forces = self.adapter.evaluate(self.calculator, batch)
+            energies = np.asarray(raw_energies, dtype=float)
+            forces = [np.asarray(array, dtype=float) for array in raw_forces]
+            if energies.shape != (len(batch),) or len(forces) != len(batch):
+                raise ValueError(
+                    f"the model returned energies of shape {energies.shape} and {len(forces)} "
+                    f"force arrays for {len(batch)} structure(s)"
+                )
+            return energies, forces
+
+        return attempt(call)
+
+
+def _store(result: Evaluation, index: int, energy: float, forces: np.ndarray) -> None:
+    """Keep the energy even where the forces cannot be used."""
+    result.energy[index] = energy
+    expected = result.forces[index].shape
+    if forces.shape == expected:
+        result.forces[index] = forces
+    else:
+        result.failures[index] = f"forces of shape {forces.shape}, expected {expected}"
+
+
+def _chunks(indices: Sequence[int], structures: Sequence[Atoms], limit: int) -> list[list[int]]:
+    """Split into runs of at most `limit` atoms; a larger structure gets a run of its own."""
+    chunks: list[list[int]] = []
+    size = limit
+    for index in indices:
+        atoms = len(structures[index])
+        if size + atoms > limit:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(index)
+        size += atoms
+    return chunks

@@ -1,0 +1,156 @@
+"""`open_model`: options are checked, the model is loaded, its environment is recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import platform
+from typing import TYPE_CHECKING, Any
+
+import ase_probe
+from ase_probe.engine.device import resolve_device
+from ase_probe.engine.evaluator import Evaluator
+from ase_probe.engine.guard import Raised, attempt
+from ase_probe.errors import (
+    AseProbeError,
+    ModelLoadError,
+    ModelNotInstalledError,
+    UnsupportedOptionError,
+)
+from ase_probe.model import Adapter, ModelCard
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
+
+__all__ = ["install_command", "is_installed", "open_model"]
+
+
+def is_installed(adapter: Adapter) -> bool:
+    """Are the family's vendor modules importable here? Nothing is imported to find out."""
+    return all(importlib.util.find_spec(module) for module in adapter.environment.modules)
+
+
+def install_command(adapter: Adapter) -> str:
+    """Return the command that installs the family."""
+    extra = adapter.environment.extra
+    return f"pip install 'ase-probe[{extra}]'" if extra else "pip install ase-probe"
+
+
+def _check_choice(kind: str, asked: str | None, allowed: tuple[str, ...], model: str) -> None:
+    if asked is None or asked in allowed:
+        return
+    choice = f"allowed: {', '.join(allowed)}" if allowed else f"it has no {kind} to choose"
+    raise UnsupportedOptionError(f"{model} cannot use {kind} {asked!r}; {choice}.")
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _versions(adapter: Adapter) -> dict[str, str]:
+    versions = {"ase-probe": ase_probe.__version__, "python": platform.python_version()}
+    for name in ("ase", "numpy", "scipy", *adapter.environment.distributions):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions
+
+
+def open_model(
+    adapter: Adapter,
+    card: ModelCard,
+    *,
+    device: str = "auto",
+    dtype: str | None = None,
+    task: str | None = None,
+    checkpoint: str | None = None,
+) -> Evaluator:
+    """Load a model.
+
+    Parameters
+    ----------
+    adapter, card
+        From the registry.
+    device
+        ``auto`` (CUDA when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+    dtype
+        ``float32`` or ``float64``; the vendor's default when `None`.
+    task
+        Task, head or modal for models that have several.
+    checkpoint
+        Path of other weights for the same architecture.
+
+    Raises
+    ------
+    ModelNotInstalledError
+        The vendor package is missing.
+    DeviceError
+        The device is not there.
+    UnsupportedOptionError
+        The model cannot honour an option.
+    ModelLoadError
+        The vendor's loader failed, or the weights are not the ones the card names.
+    """
+    if not is_installed(adapter):
+        raise ModelNotInstalledError(
+            f"{card.name} needs {', '.join(adapter.environment.modules)}, which is not installed "
+            f"here. Install it with: {install_command(adapter)}"
+        )
+    _check_choice("dtype", dtype, card.dtypes, card.name)
+    if checkpoint is None:  # other weights may have other tasks: then the adapter judges
+        _check_choice("task", task, card.tasks, card.name)
+    if card.tasks and task is None and checkpoint is None:
+        raise UnsupportedOptionError(
+            f"{card.name} has several tasks; choose one of: {', '.join(card.tasks)} "
+            "(--task or task=)."
+        )
+    if adapter.devices:
+        device = resolve_device(device, adapter.devices, card.name)
+    elif device == "auto":
+        device = "as built"
+    else:
+        raise UnsupportedOptionError(
+            f"{card.name} is already built: its device cannot be chosen here. Build the "
+            f"calculator on {device!r} yourself."
+        )
+
+    def load() -> tuple[BaseCalculator, dict[str, str] | None]:
+        _weights(adapter, card, checkpoint)  # damaged weights are refused before they are opened
+        loaded = adapter.load(card, device=device, dtype=dtype, task=task, checkpoint=checkpoint)
+        return loaded, _weights(adapter, card, checkpoint)  # the loader may have downloaded them
+
+    answer = attempt(load)
+    if isinstance(answer, Raised):
+        if isinstance(answer.error, AseProbeError):
+            raise answer.error
+        where = f" from {checkpoint}" if checkpoint else ""
+        message = f"{card.name} could not be loaded{where}: {answer.message}"
+        raise ModelLoadError(message) from answer.error
+    calculator, weights = answer
+    environment: dict[str, Any] = {
+        "device": device,
+        "dtype": dtype or (card.dtypes[0] if card.dtypes else None),
+        "task": task,
+        "weights": weights,
+        "versions": _versions(adapter),
+        "platform": platform.platform(),
+    }
+    return Evaluator(adapter, adapter.describe(card, calculator), calculator, environment)
+
+
+def _weights(adapter: Adapter, card: ModelCard, checkpoint: str | None) -> dict[str, str] | None:
+    """Path and SHA-256 of the weights; the card's own hash must match when it states one."""
+    path = adapter.checkpoint_file(card, checkpoint)
+    if path is None:
+        return None
+    found = _sha256(path)
+    if checkpoint is None and card.sha256 not in (None, found):
+        raise ModelLoadError(
+            f"The weights of {card.name} at {path} have SHA-256 {found}, its card says "
+            f"{card.sha256}: they are damaged or not the ones published. Reinstall the vendor "
+            "package, or pass the file as checkpoint= to use it knowingly."
+        )
+    return {"path": path, "sha256": found}

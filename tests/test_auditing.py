@@ -1,0 +1,172 @@
+import json
+from concurrent.futures import ProcessPoolExecutor
+
+import broken_models
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+
+from ase_probe import Audit, Dimer, audit, audit_many
+from ase_probe.errors import DimerError, InputError, UnknownModelError
+
+
+def statuses(result, check):
+    return {f.dimer: f.status for f in result.findings if f.check == check}
+
+
+def test_morse_is_right_where_it_should_be():
+    result = audit("morse", dimers=["H2"])
+    by_check = {f.check: f for f in result.findings}
+    for check in ("r_e", "D_e", "omega_e", "extra_extremum"):
+        assert by_check[f"dissociation.{check}"].status == "pass"
+    assert by_check["dissociation.D_e"].value == pytest.approx(4.7477, abs=2e-3)
+    assert by_check["consistency.force"].status == "pass"
+    assert result.coverage == 1.0
+    assert 0 < result.score <= 1
+
+
+def test_an_audit_survives_its_file(tmp_path):
+    result = audit("morse", dimers=["H2", "H2+"])
+    assert Audit.load(result.save(tmp_path / "a.json")) == result
+    assert json.loads((tmp_path / "a.json").read_text())["schema"] == "ase-probe/audit/1"
+
+
+def test_charge_blind_models_are_called_that():
+    result = audit("morse", dimers=["H2", "H2+", "H2++"])
+    assert statuses(result, "bare_nuclei.coulomb") == {"H2++": "out-of-domain"}
+    assert statuses(result, "coverage.charge") == {"H2+": "out-of-domain"}
+    assert all("charge-blind" in f.reason for f in result.findings if f.dimer != "H2")
+    assert result.coverage == pytest.approx(1 / 3)
+    assert set(result.curves) == {"H2"}
+
+
+def test_charge_blindness_is_measured_where_no_card_tells():
+    result = audit(broken_models.Pair(), dimers=["N2", "H2++"])
+    assert statuses(result, "bare_nuclei.coulomb") == {"H2++": "out-of-domain"}
+    assert "gave the energy of the neutral pair" in result.findings[-1].reason
+
+
+def test_a_model_that_knows_coulomb_passes():
+    result = audit(broken_models.Coulomb(), dimers=["H2++"])
+    finding = next(f for f in result.findings if f.check == "bare_nuclei.coulomb")
+    assert finding.status == "pass"
+    assert finding.value < 1e-12
+
+
+def test_unknown_elements_lower_the_coverage():
+    result = audit("morse", dimers=["H2", "N2"])
+    assert statuses(result, "coverage.elements") == {"N2": "out-of-domain"}
+    assert result.coverage == 0.5
+
+
+def test_all_nan_scores_nothing():
+    result = audit(broken_models.AllNaN(), dimers=["N2", "O2", "Ar2"])
+    assert result.score == 0.0
+    assert result.coverage == 0.0
+    assert set(result.group_scores.values()) == {0.0}
+    assert set(statuses(result, "robustness.finite").values()) == {"fail"}
+    assert result.worst == "fail"
+
+
+def test_a_constant_energy_scores_nothing():
+    result = audit(broken_models.Constant(), suite="quick")
+    assert result.score == 0.0
+    assert statuses(result, "compression.barrier")["N2"] == "fail"
+    assert statuses(result, "dissociation.D_e")["N2"] == "fail"
+    assert [f.check for f in result.findings if f.score] == []
+
+
+def test_wrong_shaped_forces_cost_the_forces_only():
+    result = audit(broken_models.WrongShape(), dimers=["N2"])
+    scores = {f.check: f.score for f in result.findings}
+    assert scores["robustness.forces"] == 0.0
+    assert scores["consistency.force"] == 0.0
+    assert scores["dissociation.D_e"] == 1.0
+    finding = next(f for f in result.findings if f.check == "robustness.forces")
+    assert "forces of shape (2, 2), expected (2, 3)" in finding.reason
+
+
+def test_one_raising_distance_is_one_finding():
+    result = audit(broken_models.RaisesNear(), dimers=["N2"])
+    finding = next(f for f in result.findings if f.check == "robustness.exception")
+    assert finding.status == "fail"
+    assert finding.score == 0.0
+    assert "RuntimeError: the model broke" in finding.reason
+    assert "second line" not in finding.reason
+    assert statuses(result, "dissociation.D_e") == {"N2": "pass"}
+    bad = result.curves["N2"].r[list(result.curves["N2"].failures)]
+    assert len(bad)
+    assert np.all((bad >= 2.0) & (bad <= 2.05))
+
+
+def test_refused_atoms_are_a_result():
+    result = audit(broken_models.RefusesAtoms(), dimers=["N2"])
+    finding = next(f for f in result.findings if f.check == "robustness.atoms")
+    assert finding.status == "fail"
+    assert "no edges" in finding.reason
+
+
+def test_a_hole_is_found_end_to_end():
+    result = audit(broken_models.Hole(), dimers=["N2"])
+    finding = next(f for f in result.findings if f.check == "compression.barrier")
+    assert finding.details["depth"] < -100
+    assert 0.5 < finding.details["r_b"] < 0.8
+
+
+def test_any_ase_calculator_can_be_audited():
+    result = audit(EMT(), dimers=["Cu2", "Fe2"], grid="matbench")
+    assert len(result.curves["Cu2"]) == 119
+    assert statuses(result, "robustness.exception")["Fe2"] == "fail"
+    assert result.coverage == 0.5
+    assert result.environment["suite"] == "custom"
+
+
+def test_own_distances_and_dimer_objects():
+    result = audit("morse", dimers=[Dimer.parse("H2"), "HH"], grid=[0.5, 0.7, 0.9])
+    assert list(result.curves) == ["H2"]
+    assert result.curves["H2"].r.tolist() == [0.5, 0.7, 0.9]
+
+
+def test_selected_checks_and_tiers():
+    result = audit("morse", dimers=["H2"], checks=["compression"], baselines=["exact"])
+    assert {f.group for f in result.findings} == {"compression"}
+    assert set(result.references["H2"]) == {"exact"}
+
+
+def test_homonuclear_runs_over_the_models_elements():
+    assert list(audit("morse", suite="homonuclear").curves) == ["H2"]
+    with pytest.raises(InputError, match="does not state"):
+        audit(EMT(), suite="homonuclear")
+
+
+def test_progress_counts_every_structure():
+    seen = []
+    result = audit("morse", dimers=["H2"], progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (len(result.curves["H2"]) + 1, len(result.curves["H2"]) + 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"suite": "all"}, InputError),
+        ({"dimers": []}, InputError),
+        ({"dimers": ["Xx2"]}, DimerError),
+        ({"dimers": ["H2"], "grid": "fine"}, InputError),
+        ({"dimers": ["H2"], "checks": ["nonsense"]}, InputError),
+        ({"dimers": ["H2"], "baselines": ["nonsense"]}, InputError),
+    ],
+)
+def test_bad_requests(options, error):
+    with pytest.raises(error):
+        audit("morse", **options)
+
+
+def test_several_models_in_order_and_on_an_executor():
+    models = ["morse", "lj"]
+    here = audit_many(models, dimers=["H2", "Ar2"])
+    assert [result.card.name for result in here] == models
+    with ProcessPoolExecutor(2) as executor:
+        there = audit_many(models, dimers=["H2", "Ar2"], executor=executor)
+    assert [result.curves for result in there] == [result.curves for result in here]
+    with pytest.raises(UnknownModelError):
+        audit_many(["morse", "nothing"], dimers=["H2"])

@@ -1,0 +1,157 @@
+"""The command line as a user runs it: a process of its own, its output, its exit code."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ase_probe import Audit
+
+PROBE = [sys.executable, "-m", "ase_probe.cli"]
+BROKEN = Path(__file__).with_name("broken_models.py")
+
+
+def probe(*arguments, **options):
+    environment = {**os.environ, "COLUMNS": "100"}
+    return subprocess.run(
+        [*PROBE, *arguments], capture_output=True, text=True, env=environment, **options
+    )
+
+
+def assert_clear_error(result, *words):
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in " ".join(result.stderr.split())
+
+
+def test_help_is_worth_reading():
+    text = probe("--help").stdout
+    assert "ase-probe audit 7net-0" in text
+    assert "stops being physics" in text
+    audit = probe("audit", "--help").stdout
+    for option in ("--suite", "--dimers", "--grid", "--json", "--html", "--fail-on", "--device"):
+        assert option in audit
+    assert "Exit code" in audit
+
+
+def test_version():
+    assert probe("--version").stdout.startswith("ase-probe, version 0.")
+
+
+def test_a_clean_audit_exits_zero(tmp_path):
+    result = probe("audit", "morse", "--dimers", "H2", "--checks", "dissociation")
+    assert result.returncode == 0, result.stderr
+    assert "H2" in result.stdout
+    assert result.stderr == ""  # no progress bar in a pipe
+    assert "\x1b" not in result.stdout  # and no colour
+
+
+def test_findings_exit_one_unless_told_otherwise():
+    model = f"{BROKEN}:Hole"
+    assert probe("audit", model, "--dimers", "N2").returncode == 1
+    assert probe("audit", model, "--dimers", "N2", "--fail-on", "never").returncode == 0
+    clean = ("audit", "morse", "--dimers", "H2", "--checks", "compression.wall")
+    assert probe(*clean, "--fail-on", "fail").returncode in (0, 1)
+
+
+def test_json_and_html(tmp_path):
+    result = probe(
+        "audit", "morse", "--dimers", "H2,H2+", "--dimers", "H2++",
+        "--json", "a.json", "--html", "a.html", "--fail-on", "never", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    audit = Audit.load(tmp_path / "a.json")
+    assert audit.environment["dimers"] == ["H2", "H2+", "H2++"]
+    assert audit.environment["command"].startswith("ase-probe audit morse")
+    assert "<html" in (tmp_path / "a.html").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "a.json"]
+
+
+def test_several_models(tmp_path):
+    result = probe(
+        "audit", "morse", "lj", "--dimers", "H2,Ar2", "--json", "a.json", "--html", "all.html",
+        "--fail-on", "never", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == ["a-lj.json", "a-morse.json", "all.html"]
+
+
+def test_one_model_that_cannot_run_does_not_stop_the_others():
+    result = probe("audit", "nothing", "morse", "--dimers", "H2", "--fail-on", "never")
+    assert_clear_error(result, "Unknown model 'nothing'")
+    assert "morse" in result.stdout
+
+
+def test_progress_bar_on_a_terminal():
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*PROBE, "audit", "morse", "--dimers", "H2", "--fail-on", "never"],
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(controller, 4096)
+        except OSError:  # Linux ends a closed terminal with EIO
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(controller)
+    assert process.wait() == 0
+    assert b"points" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["7nte-0"], ["Did you mean", "7net-0", "ase-probe models"]),
+        (["morse", "--dimers", "Xx2"], ["Unknown element 'Xx'"]),
+        (["morse", "--dimers", "O2@2"], ["Multiplicity 2 is impossible", "Allowed: 1, 3"]),
+        (["morse", "--dimers", "nacl"], ["Did you mean 'NaCl'"]),
+        (["morse", "--dimers", ","], ["No dimers"]),
+        (["morse", "--device", "cuda"], ["does not run on 'cuda'"]),
+        (["7net-0", "--device", "cuda:99"], ["'cuda:99' is not there", "--device cpu"]),
+        (["morse", "--dtype", "float32"], ["cannot use dtype 'float32'"]),
+        (["morse", "--checks", "nonsense"], ["Unknown check 'nonsense'", "compression"]),
+        (["morse", "--suite", "everything"], ["'everything' is not one of"]),
+        (["morse", "--json", "no/such/folder/a.json"], ["folder does not exist"]),
+        (["no_module:make"], ["Cannot import 'no_module'"]),
+        (["no_file.py:make"], ["no file 'no_file.py'"]),
+        ([f"{BROKEN}:nothing"], ["has no callable 'nothing'"]),
+        ([f"{BROKEN}:not_a_calculator"], ["returned int", "not an ASE calculator"]),
+        ([f"{BROKEN}:raising_factory"], ["could not be loaded", "weights not found"]),
+        ([f"{BROKEN}:Pair", "--suite", "homonuclear"], ["does not state them"]),
+        ([], ["Missing argument 'MODEL...'"]),
+    ],
+)
+def test_bad_input_is_one_clear_paragraph(tmp_path, arguments, words):
+    result = probe("audit", *arguments, cwd=tmp_path)
+    assert_clear_error(result, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback():
+    result = probe("audit", f"{BROKEN}:raising_factory", "--debug")
+    assert result.returncode == 2
+    assert "Traceback" in result.stderr
+    assert "weights not found" in result.stderr
+
+
+def test_models():
+    text = probe("models").stdout
+    assert "7net-0" in text
+    assert "morse" in text
+    rows = {row["name"]: row for row in json.loads(probe("models", "--json").stdout)}
+    assert rows["7net-0"]["sha256"]
+    assert rows["7net-0"]["installed"] in (True, False)
+    assert rows["7net-0"]["install"] == "pip install 'ase-probe[sevennet]'"

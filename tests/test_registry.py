@@ -1,0 +1,95 @@
+import importlib.metadata
+
+import pytest
+from ase.calculators.emt import EMT
+
+import ase_probe
+from ase_probe import registry
+from ase_probe.errors import InputError, ModelLoadError, UnknownModelError
+
+
+@pytest.fixture
+def entry_points(monkeypatch):
+    """Replace the installed families by the given (name, value) pairs."""
+
+    def install(*pairs):
+        entries = [importlib.metadata.EntryPoint(n, v, registry.GROUP) for n, v in pairs]
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries)
+        registry.families.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    registry.families.cache_clear()
+
+
+def test_our_families_are_registered():
+    assert [f.name for f in registry.families() if f.error] == []
+    assert {"7net-0", "lj", "morse"} <= {card.name for card in ase_probe.models()}
+
+
+def test_names_are_unique():
+    names = [n.lower() for card in ase_probe.models() for n in (card.name, *card.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_resolve_by_name_alias_and_case():
+    _, card = registry.resolve("7NET-0")
+    assert card.name == "7net-0"
+    assert card.aliases
+    assert registry.resolve(card.aliases[0])[1] is card
+
+
+def test_unknown_name_has_suggestions():
+    with pytest.raises(UnknownModelError, match=r"Did you mean .*7net-0.*ase-probe models"):
+        registry.resolve("7nte-0")
+
+
+def test_broken_plugins_break_nobody_else(entry_points):
+    entry_points(
+        ("toy", "ase_probe.adapters.toy:adapter"),
+        ("gone", "no_such_package:adapter"),
+        ("odd", "ase_probe.units:BOHR"),
+    )
+    assert registry.resolve("morse")[1].name == "morse"
+    errors = {f.name: f.error for f in registry.families() if f.error}
+    assert "ModuleNotFoundError" in errors["gone"]
+    assert "does not satisfy" in errors["odd"]
+    with pytest.raises(UnknownModelError, match="could not be imported: gone"):
+        registry.resolve("gone-model")
+
+
+def test_factories(tmp_path, monkeypatch):
+    (tmp_path / "mine_for_probe.py").write_text(
+        "from ase.calculators.emt import EMT\ndef make(): return EMT()\nvalue = 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    for name in ("ase.calculators.emt:EMT", "mine_for_probe.py:make", "mine_for_probe:make"):
+        adapter, card = registry.resolve(name)
+        calculator = adapter.load(card, device="", dtype=None, task=None, checkpoint=None)
+        assert isinstance(calculator, EMT)
+        assert card.name == name
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("no_such_module:make", "Cannot import 'no_such_module'"),
+        ("no_such_file.py:make", "no file 'no_such_file.py'"),
+        ("ase.calculators.emt:make", "no callable 'make'"),
+        ("ase_probe.units:BOHR", "no callable 'BOHR'"),
+    ],
+)
+def test_bad_factories(target, message):
+    with pytest.raises(ModelLoadError, match=message):
+        registry.resolve(target)
+
+
+@pytest.mark.parametrize("target", [":make", "module:"])
+def test_half_a_factory(target):
+    with pytest.raises(UnknownModelError, match="names no factory"):
+        registry.resolve(target)
+
+
+def test_wrap_refuses_what_is_no_calculator():
+    with pytest.raises(InputError, match="got int"):
+        registry.wrap(3)
