@@ -1,4 +1,4 @@
-"""Audits as versioned JSON. Floats survive to the last bit; NaN and infinity survive as strings.
+"""Audits as versioned JSON. Floats survive to the last bit; NaN and infinity survive by name.
 
 The file is strict JSON (RFC 8259), so any language can read it. Files are written atomically: a
 reader sees the old file or the new one, never half of one.
@@ -29,13 +29,18 @@ SCHEMA = "ase-probe/audit/1"
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
+def _spell(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 def _encode(value: Any) -> Any:
+    """Return JSON-able data. In arrays NaN is "NaN"; elsewhere, beside strings, {"float": "NaN"}."""
     if isinstance(value, np.ndarray):
-        return _encode(value.tolist())
+        return _encode_array(value.tolist())
     if isinstance(value, np.generic):
         return _encode(value.item())
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return {"float": _spell(value)}
     if isinstance(value, Mapping):
         return {str(key): _encode(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -43,7 +48,15 @@ def _encode(value: Any) -> Any:
     return value
 
 
+def _encode_array(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_encode_array(value) for value in values]
+    return values if math.isfinite(values) else _spell(values)
+
+
 def _number(value: Any) -> float:
+    if isinstance(value, dict):
+        value = value["float"]
     return _NON_FINITE[value] if isinstance(value, str) else float(value)
 
 
@@ -58,8 +71,8 @@ def _optional_array(value: Any) -> np.ndarray | None:
 
 def _decode(value: Any) -> Any:
     """Undo `_encode` in free-form data (provenance, details), where any value can stand."""
-    if isinstance(value, str):
-        return _NON_FINITE.get(value, value)
+    if isinstance(value, dict) and list(value) == ["float"]:
+        return _number(value)
     if isinstance(value, dict):
         return {key: _decode(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -141,28 +141,32 @@ def _crossings(curve: Curve, e_min: float, start: float | None = None) -> dict[f
 def zbl(case: Case) -> Finding:
     """Largest factor between the model and the ZBL potential where that exceeds 100 eV.
 
-    An order-of-magnitude check. Where the model has a hole it shows nothing new and is not scored.
+    An order-of-magnitude check of the wall in front of the first hole; the hole itself is judged by
+    its barrier.
     """
     check = "compression.zbl"
     reference = case.references.get("analytic:zbl")
     if reference is None:
         return case.finding(check, "not-run", "ZBL does not reach 100 eV on this grid")
-    at = np.searchsorted(case.curve.r, reference.r)
+    walk = case.walk
+    edge = walk.r[walk.holes[0][0]] if walk and walk.holes else 0.0
+    valid = reference.r >= edge
+    if not valid.any():
+        return case.finding(check, "not-run", "the hole begins before ZBL reaches 100 eV")
+    r, zbl_energy = reference.r[valid], reference.energy[valid]
+    model_energy = case.curve.energy[np.searchsorted(case.curve.r, r)] - case.e_inf
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = (case.curve.energy[at] - case.e_inf) / reference.energy
+        ratio = model_energy / zbl_energy
         factor = np.where(ratio > 0, np.maximum(ratio, 1 / ratio), np.inf)
     factor[np.isnan(ratio)] = np.inf
     worst = int(np.argmax(factor))
-    r = float(reference.r[worst])
-    model, expected = case.curve.energy[at][worst] - case.e_inf, reference.energy[worst]
-    walk = case.walk
     return case.judged(
         check,
         float(factor[worst]),
-        f"at {r:.2f} Å the model has {model:.3g} eV, ZBL {expected:.3g} eV",
-        scored=not (walk and walk.holes),
+        f"at {r[worst]:.2f} Å the model has {model_energy[worst]:.3g} eV, "
+        f"ZBL {zbl_energy[worst]:.3g} eV",
         source=str(reference.provenance.get("source", "")),
-        details={"r": r},
+        details={"r": float(r[worst])},
     )
 
 

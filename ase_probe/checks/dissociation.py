@@ -39,8 +39,8 @@ def _against_truth(
     return case.finding(
         check,
         "unresolved",
-        f"{finding.reason}: more than the model's tolerance, less than what its labels "
-        f"({case.card.level_of_theory or 'level not stated'}) may be off; a curve at their level "
+        "off by more than the model's tolerance, but by less than what its labels "
+        f"({case.card.level_of_theory or 'level not stated'}) may be; a reference at their level "
         "would decide",
         value=value,
         unit=finding.unit,

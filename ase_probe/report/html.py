@@ -326,7 +326,8 @@ def _row(finding: Finding, model: str | None) -> str:
         f"<td>{_badge(finding.status)}</td>"
         f'<th scope="row">{who}<code>{_esc(finding.check).replace(".", ".<wbr>")}</code></th>'
         + "".join(
-            f'<td class="num{" none" * (shown == MISSING)}" data-label="{name}">{_esc(shown)}</td>'
+            f'<td class="num{" none" * (shown == MISSING)}" data-label="{name}">'
+            f"{escape(shown)}</td>"
             for name, shown in cells
         )
         + "</tr>"

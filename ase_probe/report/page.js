@@ -2,6 +2,8 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const DASHES = ["dash", "dot", "dashdot", "longdash"];
+  // named one by one: the default bar has a button that uploads the chart
+  const MODE_BAR = [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
   let logarithmic = true;
@@ -128,7 +130,7 @@
       yaxis2: { ...axis, domain: [0.5, 1], range: [low, high], title: { text: "E (eV), symlog", font: { size: 12.5 } }, anchor: "x", ...ticks(low, high) },
       shapes, annotations,
     };
-    Plotly.react(box, traces, layout, { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] });
+    Plotly.react(box, traces, layout, { responsive: true, displaylogo: false, displayModeBar: true, plotlyServerURL: "", modeBarButtons: MODE_BAR });
   };
   data.several = new Set(Object.values(data.plots).flatMap((plot) => plot.traces.filter((t) => t.kind === "model").map((t) => t.audit))).size > 1;
 

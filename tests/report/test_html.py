@@ -111,6 +111,14 @@ def test_the_page_loads_nothing(page):
     assert "http" not in policy
 
 
+def test_no_button_uploads_the_data(page):
+    own = page(quick_audit()).scripts[-1]
+    assert 'plotlyServerURL: ""' in own
+    assert "modeBarButtons: MODE_BAR" in own
+    assert "Cloud" not in own
+    assert "http" not in own
+
+
 def test_plotly_is_inlined_once(page):
     built = page(quick_audit(), good_audit())
     assert [len(script) > 1e6 for script in built.scripts if script.strip()] == [False, True, False]
