@@ -190,7 +190,7 @@ class CalculatorAdapter(AdapterBase):
     """
 
     family = "ase"
-    devices = ()  # its own business: chosen where the calculator is built
+    devices: tuple[str, ...] = ()  # its own business: chosen where the calculator is built
 
     def __init__(self, factory: Callable[[], BaseCalculator]) -> None:
         self.factory = factory

@@ -34,7 +34,7 @@ def _spell(value: float) -> str:
 
 
 def _encode(value: Any) -> Any:
-    """Return JSON-able data. In arrays NaN is "NaN"; elsewhere, beside strings, {"float": "NaN"}."""
+    """Return JSON-able data; NaN is "NaN" in arrays and {"float": "NaN"} beside strings."""
     if isinstance(value, np.ndarray):
         return _encode_array(value.tolist())
     if isinstance(value, np.generic):

@@ -69,12 +69,12 @@ class WrongForces(Pair):
 
 
 class Hole(Pair):
-    """A smooth hole at 0.5 Å: −200 eV deep, behind a barrier."""
+    """A smooth hole at 0.7 Å, 390 eV deep, behind next to no barrier."""
 
     def potential(self, r):
         u, du = super().potential(r)
-        bump = -400.0 * np.exp(-(((r - 0.5) / 0.08) ** 2))
-        return u + bump, du - 2 * (r - 0.5) / 0.08**2 * bump
+        bump = -400.0 * np.exp(-(((r - 0.7) / 0.08) ** 2))
+        return u + bump, du - 2 * (r - 0.7) / 0.08**2 * bump
 
 
 class Coulomb(Pair):

@@ -32,28 +32,22 @@ def barrier(case: Case) -> Finding:
         reason = "there is no repulsive wall: the energy never rises 50 meV above its limit"
         return case.judged(check, float("nan"), reason)
     if walk.holes:
-        top, bottom = walk.holes[0]
-        e_b, r_b = float(walk.energy[top]), float(walk.r[top])
-        depth = float(walk.energy[bottom])
+        holes = [
+            {
+                "E_b": float(walk.energy[top]),
+                "r_b": float(walk.r[top]),
+                "depth": float(walk.energy[bottom]),
+                "r_depth": float(walk.r[bottom]),
+            }
+            for top, bottom in walk.holes
+        ]
+        first = holes[0]
         reason = (
-            f"inside {r_b:.2f} Å the energy falls to {depth:.3g} eV at {walk.r[bottom]:.2f} Å, "
-            f"behind a barrier of {e_b:.3g} eV"
+            f"inside {first['r_b']:.2f} Å the energy falls to {first['depth']:.3g} eV at "
+            f"{first['r_depth']:.2f} Å, behind a barrier of {first['E_b']:.3g} eV"
         )
-        details = {
-            "r_b": r_b,
-            "E_b": e_b,
-            "depth": depth,
-            "r_depth": float(walk.r[bottom]),
-            "holes": [
-                {
-                    "r_b": float(walk.r[t]),
-                    "E_b": float(walk.energy[t]),
-                    "depth": float(walk.energy[b]),
-                }
-                for t, b in walk.holes
-            ],
-        }
-        return case.judged(check, e_b, reason, details=details)
+        details = {**first, "holes": holes}
+        return case.judged(check, first["E_b"], reason, details=details)
     top = int(np.argmax(walk.energy))
     height, r_min = float(walk.energy[top]), float(walk.r[-1])
     passes = THRESHOLDS[check].at()[0]

@@ -16,6 +16,7 @@ import numpy as np
 from ase_probe.curve import STATUSES, Audit, Finding
 from ase_probe.report import digest
 from ase_probe.report.numbers import MISSING, NBSP, clean, limits, quantity
+from ase_probe.report.overview import COLUMNS, holes, overview
 from ase_probe.report.plot import text_plot
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ Line = list[Span]
 WIDTH = 100
 _NARROWEST = 30
 _MAX_BLOCKS = 12  # dimers shown row by row unless verbose
+_MAX_ROWS = 50  # dimers in the overview unless verbose
+_MAX_HOLES = 12
 _MAX_HEAPS = 8  # reasons for "not judged" unless verbose
 _COLOURS = {
     "fail": "bold red",
@@ -139,6 +142,58 @@ def _verdict(audit: Audit, width: int) -> list[Line]:
             head, spans = [("  ", "")], [(dimer, "fail"), *spans]
         lines += _flow(spans, width, column, first=head)
     return lines
+
+
+def _holes(audit: Audit, width: int) -> list[Line]:
+    found = holes(audit)
+    if not found:
+        return []
+    lines: list[Line] = [[], [("Holes on compression", "strong")]]
+    column = min(max(_cells(clean(finding.dimer)) for finding, _ in found) + 4, width // 3)
+    for finding, hole in found[:_MAX_HOLES]:
+        barrier, edge, depth, bottom = (
+            quantity(hole[key], unit)
+            for key, unit in (("E_b", "eV"), ("r_b", "Å"), ("depth", "eV"), ("r_depth", "Å"))
+        )
+        said = f"behind {barrier} at {edge} the energy falls to {depth} at {bottom}"
+        head: Line = [("  ", ""), (_pad(clean(finding.dimer), column - 2), finding.status)]
+        spans: list[Span] = [(said, "")]
+        if _cells(clean(finding.dimer)) > column - 4:
+            head, spans = [("  ", "")], [(clean(finding.dimer), finding.status), *spans]
+        lines += _flow(spans, width, column, first=head)
+    if len(found) > _MAX_HOLES:
+        more = f"and {len(found) - _MAX_HOLES} more, behind higher barriers"
+        lines += _flow([(more, "dim")], width, 2)
+    return lines
+
+
+def _overview(audit: Audit, width: int, *, verbose: bool) -> list[Line]:
+    rows = overview(audit)
+    if not rows:
+        return []
+    shown = rows if verbose else rows[:_MAX_ROWS]
+    name = max(_cells(dimer) for dimer, _ in shown)
+    columns: list[tuple[int, str, int]] = []
+    used = 2 + name
+    for i, (head, _) in enumerate(COLUMNS):
+        wide = max(_cells(head), *(_cells(cells[i].text) for _, cells in shown))
+        if used + 3 + wide <= width and any(cells[i].text.strip(MISSING) for _, cells in shown):
+            columns.append((i, head, wide))
+            used += 3 + wide
+    if not columns:
+        return []
+    title = [("   " + _pad(head, wide, right=True), "dim") for _, head, wide in columns]
+    lines: list[Line] = [[], [("  " + _pad("", name), ""), *title]]
+    for dimer, cells in shown:
+        line: Line = [("  " + _pad(dimer, name), "strong")]
+        for i, _, wide in columns:
+            line.append(("   " + _pad(cells[i].text, wide, right=True), cells[i].status))
+        lines.append(line)
+    if len(rows) > len(shown):
+        more = f"… and {len(rows) - len(shown)} more dimers; --verbose lists them"
+        lines += _flow([(more, "dim")], width, 2)
+    note = "In brackets: the reference. Barrier: before a hole, else at the shortest distance."
+    return [*lines, *_flow([(note, "dim")], width, 2)]
 
 
 def _groups(audit: Audit, width: int) -> list[Line]:
@@ -338,7 +393,7 @@ def _unjudged(audit: Audit, width: int) -> list[Line]:
         lines += _flow(spans, width, indent, first=_label("dim", heap.status, wide))
     rest = sum(heap.findings for heap in heaps[_MAX_HEAPS:])
     if rest:
-        more = f"… and {rest} more, for other reasons; verbose lists them"
+        more = f"… and {rest} more, for other reasons; --verbose lists them"
         lines += _flow([(more, "dim")], width, 2)
     return lines
 
@@ -357,7 +412,8 @@ def _legend(audit: Audit, width: int) -> list[Line]:
 def report_lines(audit: Audit, *, width: int = WIDTH, verbose: bool = False) -> list[Line]:
     """Return the report as lines of (text, style) spans, none wider than `width` columns."""
     width = max(width, _NARROWEST)
-    lines = _verdict(audit, width)
+    lines = _verdict(audit, width) + _holes(audit, width)
+    lines += _overview(audit, width, verbose=verbose)
     groups = _groups(audit, width)
     lines += [[], *groups] if groups else []
     lines += _blocks(audit, width, verbose=verbose)

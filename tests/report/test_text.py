@@ -12,6 +12,7 @@ from ase_probe.curve import Curve, Finding
 from ase_probe.report import print_audit, text, text_plot
 from ase_probe.report.digest import next_command, telling, unjudged, zero
 from ase_probe.report.numbers import NBSP, clean, limits, percent, quantity
+from ase_probe.report.overview import first_hole
 
 from .synthetic import (
     GRID,
@@ -141,7 +142,7 @@ def test_many_unjudged_findings_do_not_bury_a_failure():
 
 def test_a_long_list_of_failing_dimers_is_cut_but_names_all():
     said = text(large_audit())
-    assert len(said.splitlines()) < 200
+    assert len(said.splitlines()) < 260
     assert all(name in said for name in large_audit().curves)
 
 
@@ -238,3 +239,19 @@ def test_text_plot_survives_any_curve(values, width, height):
 
 def test_text_plot_of_an_empty_curve():
     assert "0 distances" in text_plot(Curve(r=np.array([]), energy=np.array([])))
+
+
+def test_the_overview_puts_value_beside_reference_and_names_the_hole():
+    said = text(quick_audit())
+    assert re.search(
+        r"N2 +behind 77.04 eV at 0.600 Å the energy falls to −2900 eV at 0.400 Å", said
+    )
+    assert re.search(r"^  N2 .*77.04 at 0.600 Å", said, re.MULTILINE)
+    head = next(line for line in said.splitlines() if "barrier / eV" in line)
+    assert head.index("r_e / Å") < head.index("barrier / eV")
+
+
+def test_a_hole_that_is_not_described_is_not_invented():
+    odd = Finding(check="x.y", dimer="H2", status="fail", details={"holes": [{"E_b": "high"}]})
+    assert first_hole(odd) is None
+    assert first_hole(replace(odd, details={"holes": 3})) is None
