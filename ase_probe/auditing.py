@@ -156,7 +156,7 @@ def _blind(dimer: Dimer, how: str) -> Finding:
         check=check,
         dimer=dimer.name,
         status="out-of-domain",
-        reason=f"the model is charge-blind: {how}, so a charge of {dimer.charge:+d} means nothing",
+        reason=f"the model is charge-blind: {how}",
     )
 
 

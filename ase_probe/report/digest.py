@@ -143,7 +143,7 @@ def _plural(n: int, noun: str) -> str:
 
 
 def headline(audit: Audit) -> str:
-    """Return the verdict as one or two sentences that follow the model's name."""
+    """Return the verdict as a few sentences that follow the model's name."""
     counts = Counter(finding.status for finding in audit.findings)
     names = {finding.dimer for finding in audit.findings} | set(audit.curves)
     asked = percent(audit.coverage)
@@ -166,6 +166,10 @@ def headline(audit: Audit) -> str:
         said += f"{_plural(len(names), 'dimer')}, every one a pass."
     else:
         said += "Nothing could be judged."
+    outside = [heap for heap in unjudged(audit.findings) if heap.status == "out-of-domain"]
+    for heap in outside[:2]:
+        where = ", ".join(map(clean, heap.dimers[:4])) + (", …" if len(heap.dimers) > 4 else "")
+        said += f" Out of its domain: {where}, because {heap.reason}."
     return said
 
 

@@ -7,8 +7,6 @@ are drawn when they come into view. A content security policy keeps the page fro
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import re
 from collections import Counter
@@ -20,13 +18,12 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
-from ase_probe.curve import STATUSES, Audit, Curve, Finding
+from ase_probe.curve import STATUSES, Audit, Finding
 from ase_probe.errors import InputError
 from ase_probe.report import digest
 from ase_probe.report.numbers import MISSING, NBSP, clean, limits, percent, quantity
-from ase_probe.report.plot import well_index
+from ase_probe.report.overview import COLUMNS, holes, overview
+from ase_probe.report.traces import finite, plots, to_json
 from ase_probe.serialize import write_atomic
 
 __all__ = ["write_html"]
@@ -44,22 +41,6 @@ def _esc(value: object) -> str:
 
 def _read(name: str) -> str:
     return files("ase_probe.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _base64(values: np.ndarray) -> str:
-    with np.errstate(over="ignore", under="ignore"):
-        return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
-
-
-def _json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _finite(value: object) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    return None
 
 
 def _labels(audits: Sequence[Audit]) -> list[str]:
@@ -82,112 +63,6 @@ def _anchors(names: Iterable[str]) -> dict[str, str]:
 
 
 # --- what the plots need ------------------------------------------------------------------------
-
-
-class _Grids:
-    """Distances, each distinct grid once."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, int] = {}
-
-    def index(self, r: np.ndarray) -> int:
-        return self.found.setdefault(_base64(r), len(self.found))
-
-
-def _trace(curve: Curve, base: float, grids: _Grids, **more: Any) -> dict[str, Any]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        energy = curve.energy - base
-    messages = list(dict.fromkeys(curve.failures.values()))
-    return {
-        "grid": grids.index(curve.r),
-        "energy": _base64(energy),
-        "messages": [clean(message) for message in messages],
-        "failures": {str(i): messages.index(message) for i, message in curve.failures.items()},
-        **more,
-    }
-
-
-def _marks(audit: Audit, dimer: str, index: int) -> list[dict[str, Any]]:
-    """Cutoff, trust radius and the barrier in front of a hole."""
-    marks: list[dict[str, Any]] = []
-    cutoff = _finite(audit.card.cutoff)
-    if cutoff:
-        marks.append({"kind": "cutoff", "r": cutoff, "label": f"cutoff {cutoff:.3g}{NBSP}Å"})
-    for row in audit.findings:
-        if row.dimer != dimer:
-            continue
-        if row.check == "compression.r_trust" and (r := _finite(row.value)):
-            marks.append({"kind": "trust", "r": r, "label": f"r_trust {quantity(r, 'Å')}"})
-        if row.check in ("compression.hole", "compression.barrier") and row.status != "pass":
-            r, height = _finite(row.details.get("r_b")), _finite(row.details.get("E_b"))
-            if r is None or r <= 0 or any(mark["kind"] == "barrier" for mark in marks):
-                continue
-            label = "hole" if height is None else f"barrier {quantity(height, 'eV')}"
-            depth = _finite(row.details.get("depth"))
-            hover = f"{label} at {quantity(r, 'Å')}"
-            if depth is not None:
-                hover += f"<br>the energy falls by {quantity(depth, 'eV')} inside it"
-            marks.append({"kind": "barrier", "r": r, "label": label, "hover": hover})
-    return [{**mark, "audit": index} for mark in marks]
-
-
-def _view(curves: Sequence[tuple[Curve, float]], cutoffs: Sequence[float | None]) -> dict[str, Any]:
-    """Frame of the plot: the distances shown, and the energies shown around the well."""
-    starts, wells, depths, ends = [0.5], [1.0], [0.0], []
-    for curve, base in curves:
-        starts.append(float(curve.r[0]) if len(curve) else 0.5)
-        with np.errstate(over="ignore", invalid="ignore"):
-            energy = curve.energy - base
-        finite = np.isfinite(energy)
-        if finite.any():
-            ends.append(float(curve.r[finite][-1]))
-            bottom = well_index(energy[finite])
-            if bottom < int(finite.sum()) - 1:
-                wells.append(float(curve.r[finite][bottom]))
-                depths.append(-float(energy[finite][bottom]))
-    depth = max(depths)
-    depth = depth if 1e-4 < depth < 100.0 else 5.0
-    reach = max([3.0 * max(wells), *(1.15 * cutoff for cutoff in cutoffs if cutoff)])
-    last = max(ends or [float(curve.r[-1]) for curve, _ in curves if len(curve)] or [reach])
-    start = min(starts)
-    return {
-        "r": [start, max(min(last, reach), 1.5 * start)],
-        "well": [-1.3 * depth, 0.9 * depth],
-    }
-
-
-def _plots(
-    audits: Sequence[Audit], labels: Sequence[str], names: Sequence[str]
-) -> tuple[dict[str, Any], set[str]]:
-    grids = _Grids()
-    plots: dict[str, Any] = {}
-    for number, name in enumerate(names):
-        traces: list[dict[str, Any]] = []
-        framed: list[tuple[Curve, float]] = []
-        marks: list[dict[str, Any]] = []
-        seen: list[tuple[str, Curve]] = []
-        for index, (audit, label) in enumerate(zip(audits, labels, strict=True)):
-            if name in audit.curves:
-                curve = audit.curves[name]
-                base, zero = digest.zero(curve)
-                framed.append((curve, base))
-                traces.append(
-                    _trace(curve, base, grids, name=label, kind="model", audit=index, zero=zero)
-                )
-                marks += _marks(audit, name, index)
-            for tier, curve in audit.references.get(name, {}).items():
-                # the same reference comes with every audit; it is drawn once
-                if any(tier == t and (curve is c or curve == c) for t, c in seen):
-                    continue
-                seen.append((tier, curve))
-                framed.append((curve, 0.0))
-                traces.append(_trace(curve, 0.0, grids, name=clean(tier), kind="reference"))
-        if traces:
-            traces.sort(key=lambda trace: trace["kind"] == "model")  # models on top
-            view = _view(framed, [_finite(audit.card.cutoff) for audit in audits])
-            plots[str(number)] = {"traces": traces, "marks": marks, "view": view}
-    data = {"grids": list(grids.found), "plots": plots}
-    return data, {name for number, name in enumerate(names) if str(number) in plots}
 
 
 # --- what reads without scripts -----------------------------------------------------------------
@@ -229,7 +104,50 @@ def _verdict(audit: Audit, label: str, anchors: Mapping[str, str], *, alone: boo
         f'<span class="muted">({_esc(digest.who(audit))})</span> '
         f"{escape(digest.headline(audit))}</p>"
         + (f'<ul class="stories">{stories}</ul>' if stories else "")
+        + _holes(audit, anchors)
+        + _overview(audit, label, anchors)
         + "</section>"
+    )
+
+
+def _link(dimer: str, anchors: Mapping[str, str]) -> str:
+    return f'<a class="where" href="#{quote(anchors[dimer], safe="+@")}">{_esc(dimer)}</a>'
+
+
+def _holes(audit: Audit, anchors: Mapping[str, str]) -> str:
+    found = holes(audit)
+    if not found:
+        return ""
+    items = []
+    for finding, hole in found:
+        barrier, edge = quantity(hole["E_b"], "eV"), quantity(hole["r_b"], "Å")
+        depth, bottom = quantity(hole["depth"], "eV"), quantity(hole["r_depth"], "Å")
+        items.append(
+            f"<li>{_link(finding.dimer, anchors)} <span>behind <strong>{barrier}</strong> "
+            f"at {edge} the energy falls to {depth} at {bottom}</span></li>"
+        )
+    return f'<h2>Holes on compression</h2><ul class="stories holes">{"".join(items)}</ul>'
+
+
+def _overview(audit: Audit, label: str, anchors: Mapping[str, str]) -> str:
+    rows = overview(audit)
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{_esc(name)}</th>' for name, _ in COLUMNS)
+    body = "".join(
+        f'<tr><th scope="row">{_link(dimer, anchors)}</th>'
+        + "".join(
+            f'<td class="num {cell.status}">{_esc(cell.text) or MISSING}</td>' for cell in cells
+        )
+        + "</tr>"
+        for dimer, cells in rows
+    )
+    return (
+        "<h2>At a glance</h2>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Overview of {_esc(label)}">'
+        f'<table class="overview"><caption>In brackets: the reference. Barrier: before a hole, '
+        "else at the shortest distance.</caption>"
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -307,7 +225,9 @@ def _row(finding: Finding, model: str | None) -> str:
     reason = f'<span class="reason">{_esc(finding.reason)}</span>' if finding.reason else ""
     source = _esc(finding.source)
     if finding.details:
-        shown = (f"{key} {_detail(value)}" for key, value in finding.details.items())
+        shown = (
+            f"{key} {_detail(value)}" for key, value in finding.details.items() if key != "holes"
+        )
         source = "; ".join(filter(None, [_esc(", ".join(shown)), source and f"source: {source}"]))
     elif source:
         source = f"source: {source}"
@@ -338,7 +258,9 @@ def _row(finding: Finding, model: str | None) -> str:
 
 
 def _detail(value: object) -> str:
-    number = _finite(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{clean(key)}: {_detail(item)}" for key, item in value.items())
+    number = finite(value)
     return clean(value) if number is None else f"{number:.4g}".replace("-", "−")
 
 
@@ -470,7 +392,7 @@ def write_html(audits: Sequence[Audit], path: str | Path) -> Path:
     checks = list(dict.fromkeys(finding.check for finding in found))
     checks.sort(key=lambda check: groups.index(check.partition(".")[0]))
     judged = [name for name in names if rows[name]]
-    data, drawn = _plots(audits, labels, order)
+    data, drawn = plots(audits, labels, order)
 
     alone = len(audits) == 1
     who = labels[0] if alone else f"{len(audits)} models"
@@ -501,7 +423,7 @@ def write_html(audits: Sequence[Audit], path: str | Path) -> Path:
             f"{status}</dt><dd>{digest.MEANING[status]}</dd></div>"
             for status in STATUSES
         ),
-        data=_json(data),
+        data=to_json(data),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
         js=_read("page.js"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ase_probe.curve import Audit, Finding
-from ase_probe.report.numbers import MISSING, clean, number
+from ase_probe.report.numbers import MISSING, number
 
 __all__ = ["COLUMNS", "Cell", "first_hole", "holes", "overview"]
 
@@ -50,7 +50,7 @@ def overview(audit: Audit) -> list[tuple[str, list[Cell]]]:
     for dimer in audit.curves:
         findings = [found.get((dimer, check)) for _, check in COLUMNS]
         if any(finding is not None for finding in findings):
-            rows.append((clean(dimer), [_cell(finding) for finding in findings]))
+            rows.append((dimer, [_cell(finding) for finding in findings]))
     return rows
 
 

@@ -168,7 +168,7 @@ def _holes(audit: Audit, width: int) -> list[Line]:
 
 
 def _overview(audit: Audit, width: int, *, verbose: bool) -> list[Line]:
-    rows = overview(audit)
+    rows = [(clean(dimer), cells) for dimer, cells in overview(audit)]
     if not rows:
         return []
     shown = rows if verbose else rows[:_MAX_ROWS]
