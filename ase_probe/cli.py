@@ -124,10 +124,11 @@ def audit(
             continue
         result = _with_command(result)
         audits.append(result)
-        print_audit(result, console, verbose=verbose)
         if json_file:
             path = _json_path(json_file, result, many=len(models) > 1)
             broken |= _guarded(lambda result=result, path=path: result.save(path), debug) is None  # type: ignore[misc]
+        with _closed_pipe_ignored():
+            print_audit(result, console, verbose=verbose)
     if html_file and audits:
         broken |= _guarded(lambda: write_html(audits, html_file), debug) is None
     found = {finding.status for result in audits for finding in result.findings}
@@ -227,6 +228,15 @@ def _guarded(call: Callable[[], Any], debug: bool) -> Any:
     if not known:
         click.echo("This is a bug; --debug shows the traceback to report.", err=True)
     return None
+
+
+@contextmanager
+def _closed_pipe_ignored() -> Iterator[None]:
+    """Go on without output when the reader has seen enough (``… | head``)."""
+    try:
+        yield
+    except SystemExit:  # how rich's Console ends on a closed pipe, output now going nowhere
+        return
 
 
 @contextmanager

@@ -72,6 +72,18 @@ def test_json_and_html(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "a.json"]
 
 
+def test_a_reader_that_leaves_early_costs_no_file(tmp_path):
+    command = [*PROBE, "audit", "morse", "--dimers", "H2", "--json", "a.json", "--html", "a.html"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, text=True
+    )
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait() in (0, 1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "a.json"]
+
+
 def test_several_models(tmp_path):
     result = probe(
         "audit", "morse", "lj", "--dimers", "H2,Ar2", "--json", "a.json", "--html", "all.html",

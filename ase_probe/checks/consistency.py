@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ase_probe.checks.case import Case
+from ase_probe.checks.shape import unevenness
 from ase_probe.checks.thresholds import THRESHOLDS
 from ase_probe.curve import Finding
 
@@ -16,9 +17,11 @@ def force(case: Case) -> Finding:
 
     dE/dr is the seven-point derivative of the energies. Judged are the points below 50 eV and
     outside any hole whose error estimate is below one third of the fail limit: in and near a hole
-    real models have features finer than 0.001 Å, which no difference formula resolves. Scored only
-    where the model binds the pair, so that a constant energy with zero force earns nothing. Models
-    that do not promise conservative forces get `warn` at most.
+    real models have features finer than 0.001 Å, which no difference formula resolves. For a model
+    that is conservative by construction, uneven forces within a stencil are such features and count
+    as error; for any other they may be the defect. Models that do not promise conservative forces
+    get `warn` at most. Scored only where the model binds the pair, so that a constant energy with
+    zero force earns nothing.
     """
     check = "consistency.force"
     axial = case.curve.axial_force
@@ -30,17 +33,20 @@ def force(case: Case) -> Finding:
     threshold = THRESHOLDS[f"{check}:{variant}"]
     passes = np.maximum(threshold.passes.absolute, threshold.passes.relative * np.abs(axial))
     fails = np.maximum(threshold.fails.absolute, threshold.fails.relative * np.abs(axial))
+    error = case.slope.error
+    if case.card.conservative:
+        error = np.maximum(error, unevenness(case.curve.r, axial))
     innermost = max(0.2, case.walk.r[case.walk.end()] if case.walk else 0.0)
     with np.errstate(invalid="ignore"):
         deviation = np.abs(axial + case.slope.value)
-        judged = (case.slope.error < fails / 3) & np.isfinite(deviation)
+        judged = (error < fails / 3) & np.isfinite(deviation)
     judged &= case.curve.r >= innermost
     if not np.any(judged):
         return case.finding(
             check, "unresolved", "the grid is too coarse to differentiate the energy", unit="eV/Å"
         )
     # The derivative's own error is not the model's fault.
-    excess = np.maximum(0.0, deviation - case.slope.error)[judged]
+    excess = np.maximum(0.0, deviation - error)[judged]
     worst = int(np.argmax(excess / passes[judged]))
     r = float(case.curve.r[judged][worst])
     finding = case.judged(

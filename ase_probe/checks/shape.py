@@ -14,14 +14,14 @@ from scipy.constants import atomic_mass, c, electron_volt
 
 from ase_probe.curve import Curve
 
-__all__ = ["Slope", "Well", "find_well", "noise", "slope"]
+__all__ = ["Slope", "Well", "find_well", "noise", "slope", "unevenness"]
 
 # sqrt(k/μ)/(2πc) in cm⁻¹ for k in eV/Å² and μ in u
 _CM_PER_ROOT = math.sqrt(electron_volt / 1e-20 / atomic_mass) / (2 * math.pi * c * 100)
 
 _HALF_WINDOW = 0.12  # of r_e: where the well is fitted
 _DEGREE = 8
-_STENCIL_SPAN = 0.05  # of r: the widest seven-point stencil that is trusted
+_STENCIL_SPAN = 0.031  # of r: just the clusters of the standard grid, not their neighbours
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Slope:
 
 
 def slope(curve: Curve) -> Slope:
-    """Differentiate the energy where seven points lie within 5 % of r.
+    """Differentiate the energy where seven points lie within 3 % of r.
 
     The standard grid has such clusters on purpose. Between its ordinary points a model can have
     features (the onset of its cutoff function) that no difference formula sees, nor its error
@@ -138,13 +138,30 @@ def slope(curve: Curve) -> Slope:
     return Slope(seven, np.abs(seven - five) + weight * noise(curve))
 
 
+def unevenness(r: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """|value − polynomial through its six neighbours| (n,); NaN at the ends."""
+    result = np.full(len(r), np.nan)
+    if len(r) > 6:
+        windows = np.lib.stride_tricks.sliding_window_view(r, 7)
+        weights = _interpolation_weights(windows, 3)
+        weights[:, 3] = -1.0
+        stencil = np.lib.stride_tricks.sliding_window_view(values, 7)
+        with np.errstate(invalid="ignore", over="ignore"):
+            result[3:-3] = np.abs(np.sum(weights * stencil, axis=1))
+    return result
+
+
 def _derivative(r: np.ndarray, energy: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray]:
     """First derivative from 2·half + 1 points, and the norm of its weights (noise gain)."""
     value, gain = np.full(len(r), np.nan), np.full(len(r), np.nan)
     if len(r) < 2 * half + 1:
         return value, gain
     windows = np.lib.stride_tricks.sliding_window_view(r, 2 * half + 1)
-    weights = _derivative_weights(windows - windows[:, half : half + 1], half)
+    distance = windows - windows[:, [half]]
+    distance[:, half] = 1.0
+    # d/dx at x_c of Lagrange's polynomial: w_j/(x_j − x_c), and minus their sum for x_c itself.
+    weights = _interpolation_weights(windows, half) / distance
+    weights[:, half] = -weights.sum(axis=1)
     middle = slice(half, len(r) - half)
     with np.errstate(invalid="ignore", over="ignore"):
         stencil = np.lib.stride_tricks.sliding_window_view(energy, 2 * half + 1)
@@ -153,17 +170,14 @@ def _derivative(r: np.ndarray, energy: np.ndarray, half: int) -> tuple[np.ndarra
     return value, gain
 
 
-def _derivative_weights(x: np.ndarray, centre: int) -> np.ndarray:
-    """Weights (m, p) of d/dx at the middle point of each row of x (m, p), Lagrange's formula.
+def _interpolation_weights(x: np.ndarray, centre: int) -> np.ndarray:
+    """Weights (m, p) that interpolate to column `centre` of x (m, p) from the other columns.
 
-    w_j = (1/(x_j − x_c)) Π_{k≠j,c} (x_c − x_k)/(x_j − x_k) for j ≠ c; w_c = −Σ w_j.
+    Lagrange: w_j = Π_{k≠j,c} (x_c − x_k)/(x_j − x_k), and 0 for j = c.
     """
-    p = x.shape[1]
     weights = np.zeros_like(x)
-    others = [j for j in range(p) if j != centre]
+    others = [j for j in range(x.shape[1]) if j != centre]
     for j in others:
         rest = [k for k in others if k != j]
-        ratio = (x[:, [centre]] - x[:, rest]) / (x[:, [j]] - x[:, rest])
-        weights[:, j] = np.prod(ratio, axis=1) / (x[:, j] - x[:, centre])
-    weights[:, centre] = -weights.sum(axis=1)
+        weights[:, j] = np.prod((x[:, [centre]] - x[:, rest]) / (x[:, [j]] - x[:, rest]), axis=1)
     return weights

@@ -110,6 +110,20 @@ def test_a_wrong_force():
     assert CHECKS["consistency.force"](found).score == 0.0
 
 
+def test_roughness_of_a_conservative_model_is_not_a_wrong_force():
+    def rough(r, energy, force):
+        # What features finer than any stencil look like on the grid.
+        return energy, force + np.random.default_rng(1).uniform(-1, 1, len(r))
+
+    found = case(rough)
+    by_construction = Case(N2, ModelCard(name="m", family="f", conservative=True), found.curve)
+    assert CHECKS["consistency.force"](found).status == "fail"
+    assert CHECKS["consistency.force"](by_construction).status in ("pass", "unresolved")
+    scaled = case(lambda r, energy, force: (energy, 1.02 * force)).curve
+    liar = Case(N2, by_construction.card, scaled)
+    assert CHECKS["consistency.force"](liar).status == "fail"
+
+
 def test_a_force_of_a_model_that_promises_nothing_only_warns():
     found = case(lambda r, energy, force: (energy, 1.02 * force))
     honest = Case(found.dimer, ModelCard(name="m", family="f", conservative=False), found.curve)

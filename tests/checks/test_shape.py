@@ -7,7 +7,7 @@ from scipy import constants as si
 
 from ase_probe import Curve, Dimer
 from ase_probe.baselines import constants
-from ase_probe.checks.shape import find_well, noise, slope
+from ase_probe.checks.shape import find_well, noise, slope, unevenness
 from ase_probe.grids import grid
 from ase_probe.suites import suite
 
@@ -118,3 +118,11 @@ def test_slope_of_a_short_or_coarse_curve_is_unknown():
     assert np.isnan(slope(Curve(r=[1.0, 2.0], energy=[0.0, 1.0])).value).all()
     r = np.linspace(1.0, 2.0, 11)
     assert np.isnan(slope(Curve(r=r, energy=r)).value).all()
+
+
+def test_unevenness_sees_a_kink_and_no_polynomial():
+    r = np.cumsum(np.random.default_rng(1).uniform(0.01, 0.02, 40))
+    assert np.nanmax(unevenness(r, 3 * r**5 - r)) < 1e-12
+    kinked = unevenness(r, np.abs(r - r[20]))
+    assert np.nanargmax(kinked) == 20
+    assert np.isnan(unevenness(r[:5], r[:5])).all()
