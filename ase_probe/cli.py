@@ -22,6 +22,7 @@ import ase_probe
 if TYPE_CHECKING:
     from ase_probe.curve import Audit
     from ase_probe.engine import Progress
+    from ase_probe.model import Adapter, ModelCard
 
 __all__ = ["main"]
 
@@ -65,7 +66,9 @@ def main() -> None:
     show_default=True,
     help="Distances: ours, 0.1 Å to beyond the cutoff, or those of another benchmark.",
 )
-@click.option("--checks", metavar="LIST", help="Checks or groups to run, e.g. compression.")
+@click.option(
+    "--checks", multiple=True, metavar="LIST", help="Checks or groups to run, e.g. compression."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Default: the vendor's.")
 @click.option("--task", help="Task, head or modal of a model that has several.")
@@ -105,7 +108,7 @@ def audit(
     from ase_probe.report import print_audit, write_html
 
     options["dimers"] = _split(options["dimers"]) if options["dimers"] else None
-    options["checks"] = _split([options["checks"]]) if options["checks"] else None
+    options["checks"] = _split(options["checks"]) if options["checks"] else None
     audits: list[Audit] = []
     for target in (json_file, html_file):
         if target and not Path(target).parent.is_dir():
@@ -171,6 +174,8 @@ def list_models(as_json: bool) -> None:
             table.add_column(column, no_wrap=column == "model", overflow="fold")
         for adapter, card in known:
             available = "yes" if is_installed(adapter) else install_command(adapter)
+            if is_installed(adapter) and _needs_download(adapter, card):
+                available = "downloads its weights on first use"
             if card.gated:
                 available += " (gated: ask the vendor for access)"
             table.add_row(
@@ -185,6 +190,11 @@ def list_models(as_json: bool) -> None:
     for family in families():
         if family.error:
             click.echo(f"Family {family.name} cannot be used: {family.error}", err=True)
+
+
+def _needs_download(adapter: Adapter, card: ModelCard) -> bool:
+    remote = (card.source or "").startswith("http")
+    return remote and adapter.checkpoint_file(card, None) is None
 
 
 def _split(lists: Any) -> list[str]:

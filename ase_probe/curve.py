@@ -181,7 +181,7 @@ class Finding:
     reference
         What it is compared with, same unit; `None` when the value is judged by itself.
     threshold
-        (limit for ``pass``, limit for ``fail``), same unit; applies to |value − reference| when
+        (limit for ``pass``, limit for ``fail``), same unit; applies to their distance when
         there is a reference. When the second is the smaller one, larger values are better.
     score
         1 at or inside the pass limit, 0 at or beyond the fail limit; `None` when not scored.

@@ -226,6 +226,8 @@ def test_bad_options():
         Probe(EMT(), device="cpu")
     with pytest.raises(UnsupportedOptionError, match="dtype"):
         Probe(EMT(), dtype="float32")
+    with pytest.raises(UnsupportedOptionError, match="checkpoint cannot be chosen"):
+        Probe(EMT(), checkpoint=__file__)
     with pytest.raises(DeviceError):
         Probe("morse", device="gpu")
 

@@ -41,11 +41,16 @@ def barrier(case: Case) -> Finding:
             }
             for top, bottom in walk.holes
         ]
-        first = holes[0]
+        first, deepest = holes[0], min(holes, key=lambda hole: hole["depth"])
         reason = (
             f"inside {first['r_b']:.2f} Å the energy falls to {first['depth']:.3g} eV at "
             f"{first['r_depth']:.2f} Å, behind a barrier of {first['E_b']:.3g} eV"
         )
+        if deepest is not first:
+            reason += (
+                f"; farther in, behind {deepest['E_b']:.3g} eV, it falls to "
+                f"{deepest['depth']:.3g} eV"
+            )
         details = {**first, "holes": holes}
         return case.judged(check, first["E_b"], reason, details=details)
     top = int(np.argmax(walk.energy))
@@ -165,7 +170,7 @@ def zbl(case: Case) -> Finding:
 
 
 def r_trust(case: Case) -> Finding:
-    """Shortest trustworthy distance, Å, for molecular dynamics (walls up to 50 eV).
+    """Distance down to which no pair defect was found, Å, on walls up to 50 eV.
 
     The walk inward ends at the first of: a hole; 0.08 Å and max(0.2 eV, 15 %) off the exact wall,
     where there is one; a non-finite energy, or a force that differs from −dE/dr by more than 10 %.
@@ -200,6 +205,7 @@ def r_trust(case: Case) -> Finding:
         f"no pair defect found down to {r:.2f} Å ({energy:.3g} eV); stopped by: {why}",
         value=r,
         unit="Å",
+        source="how far a thermal collision can climb; a result, without limits of its own",
         details={
             "E_trust": energy,
             "reason": why,

@@ -31,8 +31,8 @@ def force(case: Case) -> Finding:
         )
     variant = "float64" if case.curve.provenance.get("dtype") == "float64" else "float32"
     threshold = THRESHOLDS[f"{check}:{variant}"]
-    passes = np.maximum(threshold.passes.absolute, threshold.passes.relative * np.abs(axial))
-    fails = np.maximum(threshold.fails.absolute, threshold.fails.relative * np.abs(axial))
+    passes = threshold.passes.absolute + threshold.passes.relative * np.abs(axial)
+    fails = threshold.fails.absolute + threshold.fails.relative * np.abs(axial)
     error = case.slope.error
     if case.card.conservative:
         error = np.maximum(error, unevenness(case.curve.r, axial))

@@ -26,7 +26,7 @@ def _against_truth(
     finding = case.judged(
         check,
         value,
-        f"{deviation:+.3g} {THRESHOLDS[row].unit} from {_name(source)}",
+        f"{deviation:+.3g} {THRESHOLDS[row].unit} from experiment",
         variant=variant,
         deviation=abs(deviation),
         reference=reference,
@@ -48,10 +48,6 @@ def _against_truth(
         threshold=finding.threshold,
         source=f"{source}; {THRESHOLDS[row].source}",
     )
-
-
-def _name(source: str) -> str:
-    return "the exact value" if "exact" in source.lower() else "experiment"
 
 
 def _no_well(case: Case, check: str, reference: float, source: str) -> Finding:

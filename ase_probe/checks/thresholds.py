@@ -48,13 +48,18 @@ class Threshold:
         return self.passes.at(reference), self.fails.at(reference)
 
 
-_BOND = "one tenth of a typical error of GGA labels; 7net-0 against PBE: N2 +0.19, H2 +0.27 eV"
+_BOND = (
+    "what a careful fit reaches; 7net-0 against its own PBE, N2 +0.19 and H2 +0.27 eV, would warn"
+)
 _ZERO = Threshold("points", Limit(0), Limit(0), "a number at every point from 0.2 Å outward")
 
 THRESHOLDS: dict[str, Threshold] = {
     "dissociation.D_e": Threshold("eV", Limit(0.10, 0.03), Limit(0.30, 0.10), _BOND),
     "dissociation.D_e:van-der-Waals": Threshold(
-        "eV", Limit(0.005), Limit(0.015), "reference D_e below 50 meV"
+        "eV",
+        Limit(0.005),
+        Limit(0.015),
+        "van der Waals pairs (reference D_e below 50 meV): kT at 50 K and 170 K",
     ),
     "dissociation.r_e": Threshold(
         "Å", Limit(0.01), Limit(0.03), "good models are within about 0.01 Å of their labels"
@@ -88,13 +93,16 @@ THRESHOLDS: dict[str, Threshold] = {
         "relative", Limit(0.05), Limit(0.25), "k Z1 Z2/r is exact", scored=False
     ),
     "consistency.force:float64": Threshold(
-        "eV/Å", Limit(1e-5, 1e-5), Limit(1e-3, 1e-3), "rounding of a double-precision model"
+        "eV/Å",
+        Limit(1e-5, 1e-5),
+        Limit(1e-3, 1e-3),
+        "absolute plus relative part: rounding of a double-precision model",
     ),
     "consistency.force:float32": Threshold(
         "eV/Å",
         Limit(0.005, 1e-3),
         Limit(0.050, 1e-2),
-        "noise floor of single precision 0.2–2 meV/Å",
+        "absolute plus relative part: noise floor of single precision 0.2–2 meV/Å",
     ),
     "robustness.exception": _ZERO,
     "robustness.finite": _ZERO,

@@ -109,13 +109,14 @@ def open_model(
         )
     if adapter.devices:
         device = resolve_device(device, adapter.devices, card.name)
-    elif device == "auto":
-        device = "as built"
-    else:
+    elif device != "auto" or checkpoint is not None:
+        what = "device" if device != "auto" else "checkpoint"
         raise UnsupportedOptionError(
-            f"{card.name} is already built: its device cannot be chosen here. Build the "
-            f"calculator on {device!r} yourself."
+            f"{card.name} is an ASE calculator that is already built: its {what} cannot be chosen "
+            "here. Build the calculator the way you want it."
         )
+    else:
+        device = "as built"
 
     def load() -> tuple[BaseCalculator, dict[str, str] | None]:
         _weights(adapter, card, checkpoint)  # damaged weights are refused before they are opened

@@ -119,13 +119,9 @@ def _holes(audit: Audit, anchors: Mapping[str, str]) -> str:
     if not found:
         return ""
     items = []
-    for finding, hole in found:
-        barrier, edge = quantity(hole["E_b"], "eV"), quantity(hole["r_b"], "Å")
-        depth, bottom = quantity(hole["depth"], "eV"), quantity(hole["r_depth"], "Å")
-        items.append(
-            f"<li>{_link(finding.dimer, anchors)} <span>behind <strong>{barrier}</strong> "
-            f"at {edge} the energy falls to {depth} at {bottom}</span></li>"
-        )
+    for finding, telling in found:
+        said = "; farther in, ".join(hole.sentence() for hole in telling)
+        items.append(f"<li>{_link(finding.dimer, anchors)} <span>{escape(said)}</span></li>")
     return f'<h2>Holes on compression</h2><ul class="stories holes">{"".join(items)}</ul>'
 
 

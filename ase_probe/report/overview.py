@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ase_probe.curve import Audit, Finding
-from ase_probe.report.numbers import MISSING, number
+from ase_probe.report.numbers import MISSING, number, quantity
 
-__all__ = ["COLUMNS", "Cell", "first_hole", "holes", "overview"]
+__all__ = ["COLUMNS", "Cell", "Hole", "holes", "listed_holes", "overview"]
 
 COLUMNS = (
     ("r_e / Å", "dissociation.r_e"),
@@ -17,6 +17,22 @@ COLUMNS = (
     ("r_trust / Å", "compression.r_trust"),
 )
 """Head -> check id."""
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Barrier (eV) and its place (Å), lowest energy inside (eV) and its place (Å)."""
+
+    barrier: float
+    edge: float
+    depth: float
+    bottom: float
+
+    def sentence(self) -> str:
+        """Say what happens."""
+        barrier, depth = quantity(self.barrier, "eV"), quantity(self.depth, "eV")
+        edge, bottom = quantity(self.edge, "Å"), quantity(self.bottom, "Å")
+        return f"behind {barrier} at {edge} the energy falls to {depth} at {bottom}"
 
 
 @dataclass(frozen=True)
@@ -35,9 +51,9 @@ def _cell(finding: Finding | None) -> Cell:
     text = number(finding.value, "Å" if finding.unit == "Å" else "")
     if finding.reference is not None:
         text += f" ({number(finding.reference, '')})"
-    hole = first_hole(finding)
-    if hole is not None:
-        text += f" at {number(hole['r_b'], '')} Å"
+    found = listed_holes(finding)
+    if found:
+        text += f" at {number(found[0].edge, '')} Å"
     elif finding.check == "compression.barrier" and finding.status == "pass":
         text = f"≥ {text}"
     return Cell(text, finding.status)
@@ -54,18 +70,23 @@ def overview(audit: Audit) -> list[tuple[str, list[Cell]]]:
     return rows
 
 
-def first_hole(finding: Finding) -> dict[str, float] | None:
-    """Return the outermost hole of a finding: E_b and depth (eV), r_b and r_depth (Å)."""
+def listed_holes(finding: Finding) -> list[Hole]:
+    """Return the holes a finding describes, outermost first."""
     listed = finding.details.get("holes")
-    first = listed[0] if isinstance(listed, list) and listed else None
     keys = ("E_b", "r_b", "depth", "r_depth")
-    if isinstance(first, dict) and all(isinstance(first.get(key), float) for key in keys):
-        return {key: first[key] for key in keys}
-    return None
+    return [
+        Hole(*(hole[key] for key in keys))
+        for hole in (listed if isinstance(listed, list) else [])
+        if isinstance(hole, dict) and all(isinstance(hole.get(key), float) for key in keys)
+    ]
 
 
-def holes(audit: Audit) -> list[tuple[Finding, dict[str, float]]]:
-    """Return the findings that describe a hole and the hole, the lowest barrier first."""
-    found = [(finding, first_hole(finding)) for finding in audit.findings]
-    real = [(finding, hole) for finding, hole in found if hole is not None]
-    return sorted(real, key=lambda pair: pair[1]["E_b"])
+def holes(audit: Audit) -> list[tuple[Finding, list[Hole]]]:
+    """Return per dimer the outermost hole and the deepest one, the lowest barrier first."""
+    found = [(finding, listed_holes(finding)) for finding in audit.findings]
+    telling = [
+        (finding, list(dict.fromkeys([listed[0], min(listed, key=lambda hole: hole.depth)])))
+        for finding, listed in found
+        if listed
+    ]
+    return sorted(telling, key=lambda pair: pair[1][0].barrier)

@@ -150,16 +150,12 @@ def _holes(audit: Audit, width: int) -> list[Line]:
         return []
     lines: list[Line] = [[], [("Holes on compression", "strong")]]
     column = min(max(_cells(clean(finding.dimer)) for finding, _ in found) + 4, width // 3)
-    for finding, hole in found[:_MAX_HOLES]:
-        barrier, edge, depth, bottom = (
-            quantity(hole[key], unit)
-            for key, unit in (("E_b", "eV"), ("r_b", "Å"), ("depth", "eV"), ("r_depth", "Å"))
-        )
-        said = f"behind {barrier} at {edge} the energy falls to {depth} at {bottom}"
-        head: Line = [("  ", ""), (_pad(clean(finding.dimer), column - 2), finding.status)]
+    for finding, telling in found[:_MAX_HOLES]:
+        said = "; farther in, ".join(hole.sentence() for hole in telling)
+        head: Line = [("  ", ""), (_pad(clean(finding.dimer), column - 2), "strong")]
         spans: list[Span] = [(said, "")]
         if _cells(clean(finding.dimer)) > column - 4:
-            head, spans = [("  ", "")], [(clean(finding.dimer), finding.status), *spans]
+            head, spans = [("  ", "")], [(clean(finding.dimer), "strong"), *spans]
         lines += _flow(spans, width, column, first=head)
     if len(found) > _MAX_HOLES:
         more = f"and {len(found) - _MAX_HOLES} more, behind higher barriers"

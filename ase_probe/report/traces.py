@@ -16,7 +16,7 @@ import numpy as np
 from ase_probe.curve import Audit, Curve
 from ase_probe.report import digest
 from ase_probe.report.numbers import NBSP, clean, quantity
-from ase_probe.report.overview import first_hole
+from ase_probe.report.overview import listed_holes
 from ase_probe.report.plot import well_index
 
 __all__ = ["finite", "plots", "to_json"]
@@ -73,14 +73,10 @@ def _marks(audit: Audit, dimer: str, index: int) -> list[dict[str, Any]]:
             continue
         if row.check == "compression.r_trust" and (r := finite(row.value)):
             marks.append({"kind": "trust", "r": r, "label": f"r_trust {quantity(r, 'Å')}"})
-        hole = first_hole(row)
-        if hole is not None and hole["r_b"] > 0:
-            label = f"barrier {quantity(hole['E_b'], 'eV')}"
-            hover = (
-                f"{label} at {quantity(hole['r_b'], 'Å')}"
-                f"<br>the energy falls to {quantity(hole['depth'], 'eV')} inside it"
-            )
-            marks.append({"kind": "barrier", "r": hole["r_b"], "label": label, "hover": hover})
+        for hole in listed_holes(row)[:1]:
+            label = f"barrier {quantity(hole.barrier, 'eV')}"
+            hover = hole.sentence()
+            marks.append({"kind": "barrier", "r": hole.edge, "label": label, "hover": hover})
     return [{**mark, "audit": index} for mark in marks]
 
 

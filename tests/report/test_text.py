@@ -12,7 +12,7 @@ from ase_probe.curve import Curve, Finding
 from ase_probe.report import print_audit, text, text_plot
 from ase_probe.report.digest import next_command, telling, unjudged, zero
 from ase_probe.report.numbers import NBSP, clean, limits, percent, quantity
-from ase_probe.report.overview import first_hole
+from ase_probe.report.overview import listed_holes
 
 from .synthetic import (
     GRID,
@@ -253,5 +253,5 @@ def test_the_overview_puts_value_beside_reference_and_names_the_hole():
 
 def test_a_hole_that_is_not_described_is_not_invented():
     odd = Finding(check="x.y", dimer="H2", status="fail", details={"holes": [{"E_b": "high"}]})
-    assert first_hole(odd) is None
-    assert first_hole(replace(odd, details={"holes": 3})) is None
+    assert listed_holes(odd) == []
+    assert listed_holes(replace(odd, details={"holes": 3})) == []

@@ -1,0 +1,229 @@
+"""Reference tables of the documentation, made from the code: pure functions that return Markdown.
+
+`conf.py` writes them into ``docs/_generated`` on every build, so they cannot drift.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from ase_probe import cli, models
+from ase_probe.baselines import TIERS
+from ase_probe.checks import CHECKS
+from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS, Limit, Threshold
+from ase_probe.engine.opening import install_command
+from ase_probe.grids import GRIDS
+from ase_probe.registry import families
+from ase_probe.report.digest import MEANING
+from ase_probe.suites import QUICK, STANDARD
+
+__all__ = ["TABLES", "write"]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(map(_cell, line)) + " |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _doc(thing: object) -> str:
+    return inspect.getdoc(thing) or ""
+
+
+def _first(thing: object) -> str:
+    """First paragraph of a docstring, as one line of Markdown."""
+    return _doc(thing).partition("\n\n")[0].replace("\n", " ").replace("``", "`")
+
+
+def models_table() -> str:
+    """Every model known by name."""
+    return table(
+        ("model", "family", "training data", "precision", "licence"),
+        [
+            (
+                f"[`{card.name}`](#{_anchor(card.name)})",
+                card.family,
+                card.training_data or "not stated",
+                ", ".join(card.dtypes) or "not stated",
+                card.licence or "not stated",
+            )
+            for card in models()
+        ],
+    )
+
+
+def families_table() -> str:
+    """Every family and how to get it."""
+    known = [(family.name, family.adapter) for family in families() if family.adapter]
+    return table(
+        ("family", "install", "runs on"),
+        [
+            (name, f"`{install_command(adapter)}`", ", ".join(adapter.devices))
+            for name, adapter in known
+        ],
+    )
+
+
+def cards() -> str:
+    """Every stated fact of every card, one definition list per model."""
+    parts = []
+    for card in models():
+        facts = [
+            ("aliases", ", ".join(f"`{alias}`" for alias in card.aliases)),
+            ("level of theory of the labels", card.level_of_theory),
+            ("training data", card.training_data),
+            ("tasks", ", ".join(f"`{task}`" for task in card.tasks)),
+            ("elements", f"{len(card.elements)}" if card.elements else None),
+            ("cutoff", f"{card.cutoff:g} Å" if card.cutoff else None),
+            ("takes a charge", _yes(card.uses_charge)),
+            ("takes a spin", _yes(card.uses_spin)),
+            ("forces are the gradient of the energy", _yes(card.conservative)),
+            ("zero of energy", card.energy_reference),
+            ("parameters", f"{card.parameters:,}" if card.parameters else None),
+            ("paper", card.doi and f"[{card.doi}](https://doi.org/{card.doi})"),
+        ]
+        stated = "\n".join(f"- {name}: {value}" for name, value in facts if value)
+        parts.append(f"### `{card.name}`\n\n{stated}\n")
+    return "\n".join(parts)
+
+
+def _yes(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"
+
+
+def checks_table() -> str:
+    """Id, first line of the docstring, unit, limits, scored?"""
+    rows = []
+    for check, function in CHECKS.items():
+        limits = [row for name, row in THRESHOLDS.items() if name.partition(":")[0] == check]
+        scored = "yes" if any(row.scored for row in limits) else "no"
+        rows.append((f"[`{check}`](#{_anchor(check)})", _first(function), scored))
+    return table(("check", "what it measures", "scored"), rows)
+
+
+def _anchor(heading: str) -> str:
+    """Return the anchor MyST gives to a heading."""
+    return re.sub(r"[^\w-]", "", heading.lower())
+
+
+def thresholds_table() -> str:
+    """Every limit with its source."""
+    return table(
+        ("check", "pass", "fail", "scored", "source"),
+        [
+            (
+                f"`{name.partition(':')[0]}`" + (f" {variant}" if variant else ""),
+                _limit(row, row.passes, "≥" if _larger_is_better(row) else "≤"),
+                _limit(row, row.fails, "<" if _larger_is_better(row) else ">"),
+                "yes" if row.scored else "no",
+                row.source,
+            )
+            for name, row in THRESHOLDS.items()
+            for variant in (name.partition(":")[2],)
+        ],
+    )
+
+
+def _larger_is_better(row: Threshold) -> bool:
+    return row.fails.at() < row.passes.at()
+
+
+def _limit(row: Threshold, limit: Limit, sign: str) -> str:
+    return f"{sign} {_amount(limit, row.unit)}"
+
+
+def _amount(limit: Limit, unit: str) -> str:
+    absolute = f"{limit.absolute:g} {unit}"
+    if not limit.relative:
+        return absolute
+    return f"max({absolute}, {100 * limit.relative:g} %)"
+
+
+def allowances_table() -> str:
+    """How far the labels may be from the truth."""
+    return table(
+        ("check", "allowance for the labels"),
+        [
+            (f"`{name}`", _amount(limit, THRESHOLDS[name].unit))
+            for name, limit in LABEL_ALLOWANCE.items()
+        ],
+    )
+
+
+def statuses_table() -> str:
+    """Every status of a finding."""
+    return table(
+        ("status", "meaning"), [(f"`{status}`", meaning) for status, meaning in MEANING.items()]
+    )
+
+
+def suites_table() -> str:
+    """Every suite and its dimers."""
+    rows = [
+        ("`quick`", str(len(QUICK)), ", ".join(QUICK)),
+        ("`standard`", str(len(STANDARD)), ", ".join(STANDARD)),
+        ("`homonuclear`", "n", "every element of the model with itself"),
+        ("`all-pairs`", "n(n + 1)/2", "every pair of the model's n elements"),
+    ]
+    return table(("suite", "dimers", "which"), rows)
+
+
+def grids_table() -> str:
+    """Every grid, from its docstring."""
+    rows = [(f"`{name}`", _doc(make).replace("\n", " ")) for name, make in GRIDS.items()]
+    return table(("grid", "distances"), rows)
+
+
+def tiers_table() -> str:
+    """Every reference tier, from the docstring of its module."""
+    rows = []
+    for name, tier in TIERS.items():
+        rows.append((f"`{name}`", _first(inspect.getmodule(tier)).partition(": ")[2]))
+    return table(("tier", "what it is"), rows)
+
+
+def command_line() -> str:
+    """Return the help text of every command."""
+    name, group = "ase-probe", cli.main
+    top = group.make_context(name, [], resilient_parsing=True, terminal_width=86)
+    texts = {name: group.get_help(top)}
+    for sub, command in group.commands.items():
+        context = command.make_context(
+            sub, [], parent=top, resilient_parsing=True, terminal_width=86
+        )
+        texts[f"{name} {sub}"] = command.get_help(context)
+    return "\n".join(
+        f"## `{line}`\n\n```text\n$ {line} --help\n{text}\n```\n" for line, text in texts.items()
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "models": models_table,
+    "families": families_table,
+    "cards": cards,
+    "checks": checks_table,
+    "thresholds": thresholds_table,
+    "allowances": allowances_table,
+    "statuses": statuses_table,
+    "suites": suites_table,
+    "grids": grids_table,
+    "tiers": tiers_table,
+    "cli": command_line,
+}
+"""File name without ``.md`` -> function that returns its text."""
+
+
+def write(folder: Path) -> None:
+    """Write every table into `folder`, touching only what has changed."""
+    folder.mkdir(exist_ok=True)
+    for name, make in TABLES.items():
+        path, text = folder / f"{name}.md", make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
