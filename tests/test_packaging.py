@@ -31,7 +31,10 @@ def dist(tmp_path_factory):
 
 
 def test_wheel_and_sdist_hold_what_they_should(dist):
-    names = set(zipfile.ZipFile(next(dist.glob("*.whl"))).namelist())
+    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+        shim = b"__path__" in wheel.read("ase_probe/adapters/__init__.py")
+    assert not shim  # it is for checkouts only
     for name in (
         "ase_probe/py.typed",
         "ase_probe/adapters/__init__.py",

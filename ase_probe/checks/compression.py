@@ -43,13 +43,13 @@ def barrier(case: Case) -> Finding:
         ]
         first, deepest = holes[0], min(holes, key=lambda hole: hole["depth"])
         reason = (
-            f"inside {first['r_b']:.2f} Å the energy falls to {first['depth']:.3g} eV at "
+            f"inside {first['r_b']:.2f} Å the energy falls to {first['depth']:.4g} eV at "
             f"{first['r_depth']:.2f} Å, behind a barrier of {first['E_b']:.3g} eV"
         )
         if deepest is not first:
             reason += (
                 f"; farther in, behind {deepest['E_b']:.3g} eV, it falls to "
-                f"{deepest['depth']:.3g} eV"
+                f"{deepest['depth']:.4g} eV"
             )
         details = {**first, "holes": holes}
         return case.judged(check, first["E_b"], reason, details=details)
