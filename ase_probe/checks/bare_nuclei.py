@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ase_probe.checks.case import Case
+from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.curve import Finding
 
 __all__ = ["coulomb"]
@@ -40,15 +40,4 @@ def coulomb(case: Case) -> Finding:
         details={"r": where},
         source=str(reference.provenance.get("source", "")),
     )
-    if finding.status != "fail":
-        return finding
-    return case.finding(
-        check,
-        "warn",
-        f"{finding.reason} (reported, not scored)",
-        value=finding.value,
-        unit=finding.unit,
-        threshold=finding.threshold,
-        source=finding.source,
-        details=finding.details,
-    )
+    return at_most_warn(finding, "reported, not scored")

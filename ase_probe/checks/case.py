@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from ase_probe.curve import Constants, Curve, Finding
 from ase_probe.dimer import Dimer, mean_radius
 from ase_probe.model import ModelCard
 
-__all__ = ["Case"]
+__all__ = ["Case", "at_most_warn"]
 
 
 @dataclass(frozen=True)
@@ -148,3 +148,10 @@ class Case:
             source="; ".join(filter(None, (source, threshold.source))),
             details=details or {},
         )
+
+
+def at_most_warn(finding: Finding, why: str) -> Finding:
+    """Turn a `fail` into a `warn` with its excuse; the score stays what it was."""
+    if finding.status != "fail":
+        return finding
+    return replace(finding, status="warn", reason=f"{finding.reason}; {why}")

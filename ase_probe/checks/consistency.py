@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ase_probe.checks.case import Case
+from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.checks.shape import unevenness
 from ase_probe.checks.thresholds import THRESHOLDS
 from ase_probe.curve import Finding
@@ -59,16 +59,6 @@ def force(case: Case) -> Finding:
         scored=case.well is not None,
         details={"r": r},
     )
-    if finding.status == "fail" and case.card.conservative is False:
-        return case.finding(
-            check,
-            "warn",
-            f"{finding.reason}; the model predicts forces directly",
-            value=finding.value,
-            unit=finding.unit,
-            threshold=finding.threshold,
-            score=finding.score,
-            source=finding.source,
-            details=finding.details,
-        )
+    if case.card.conservative is False:
+        return at_most_warn(finding, "the model predicts forces directly")
     return finding

@@ -6,9 +6,11 @@ model's isolated atoms is a check of its own, so that the choice of zero never h
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ase_probe.checks.case import Case
+from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS
 from ase_probe.curve import Constants, Finding
 
@@ -36,17 +38,13 @@ def _against_truth(
     fails = finding.threshold[1] if finding.threshold else 0.0
     if finding.status == "pass" or abs(deviation) > fails + allowance:
         return finding
-    return case.finding(
-        check,
-        "unresolved",
-        "off by more than the model's tolerance, but by less than what its labels "
+    return replace(
+        finding,
+        status="unresolved",
+        score=None,
+        reason="off by more than the model's tolerance, but by less than what its labels "
         f"({case.card.level_of_theory or 'level not stated'}) may be; a reference at their level "
         "would decide",
-        value=value,
-        unit=finding.unit,
-        reference=reference,
-        threshold=finding.threshold,
-        source=f"{source}; {THRESHOLDS[row].source}",
     )
 
 
@@ -158,12 +156,11 @@ def limit(case: Case) -> Finding:
         scored=case.well is not None,
     )
     if finding.status == "pass" and case.strictly_local:
-        return case.finding(
-            check,
-            "trivial",
-            "nothing is left beyond the model's cutoff, so the gap is zero by construction",
-            value=gap,
-            unit="eV",
+        return replace(
+            finding,
+            status="trivial",
+            score=None,
+            reason="nothing is left beyond the model's cutoff, so the gap is zero by construction",
         )
     return finding
 
@@ -192,16 +189,6 @@ def extra_extremum(case: Case) -> Finding:
     else:
         reason = f"the energy falls by {1000 * value:.3g} meV from {r[top]:.2f} to {r[worst]:.2f} Å"
     finding = case.judged(check, value, reason, details=details)
-    if finding.status == "fail" and case.truth is None:
-        return case.finding(
-            check,
-            "warn",
-            f"{reason}; no reference shows whether that is real",
-            value=value,
-            unit=finding.unit,
-            threshold=finding.threshold,
-            source=finding.source,
-            details=details,
-            score=finding.score,
-        )
+    if case.truth is None:
+        return at_most_warn(finding, "no reference shows whether that is real")
     return finding
