@@ -74,7 +74,6 @@ def _card(name: str, *, elements: tuple[str, ...], doi: str | None, source: str)
         name=name,
         family="toy",
         level_of_theory="analytic",
-        training_data="none",
         elements=elements,
         uses_charge=False,
         uses_spin=False,

@@ -17,7 +17,7 @@ from ase_probe import baselines as tiers
 from ase_probe import checks as battery
 from ase_probe.calculator import Probe
 from ase_probe.curve import Audit, Curve, Finding
-from ase_probe.dimer import Dimer
+from ase_probe.dimer import Dimer, ground_multiplicity
 from ase_probe.engine import Progress
 from ase_probe.errors import InputError
 from ase_probe.grids import grid as make_grid
@@ -172,12 +172,21 @@ def _refusal(card: ModelCard, dimer: Dimer) -> Finding | None:
         )
     if dimer.charge and card.uses_charge is False:
         return _blind(dimer, f"{card.name} takes no charge")
+    ground = ground_multiplicity(dimer.symbols, dimer.charge)
+    if dimer.multiplicity != ground and card.uses_spin is False:
+        return Finding(
+            check="coverage.spin",
+            dimer=dimer.name,
+            status="out-of-domain",
+            reason=f"the model takes no spin: it would give the curve of multiplicity {ground}",
+        )
     return None
 
 
 def _charge_blind(curve: Curve) -> bool:
-    """Measured: the charge changes nothing at all in the energy."""
-    return curve.provenance.get("charge_response_eV") == 0.0
+    """Measured: the charge changes nothing in the energy but noise."""
+    response = curve.provenance.get("charge_response_eV")
+    return response is not None and response <= max(1e-6, 5 * battery.noise(curve))
 
 
 def audit_many(

@@ -14,7 +14,12 @@ import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 from ase_probe.engine import Evaluator, open_model
-from ase_probe.errors import EvaluationError, UnsupportedElementError, UnsupportedOptionError
+from ase_probe.errors import (
+    EvaluationError,
+    InputError,
+    UnsupportedElementError,
+    UnsupportedOptionError,
+)
 from ase_probe.model import ModelCard
 from ase_probe.registry import resolve, wrap
 
@@ -92,18 +97,17 @@ class Probe(Calculator):
         spin: int | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        model = model._model if isinstance(model, Probe) else model
+        if isinstance(model, Probe):
+            raise InputError("This is a Probe already; use it as it is.")
         adapter, card = resolve(model) if isinstance(model, str) else wrap(model)
         self._model: str | BaseCalculator = model
         self._options = {"device": device, "dtype": dtype, "task": task, "checkpoint": checkpoint}
         self._defaults = {"charge": charge, "spin": spin}
-        self._last: dict[str, int | None] | None = None
         self.evaluator: Evaluator = open_model(adapter, card, **self._options)  # type: ignore[arg-type]
         vendor = self.evaluator.calculator
         offered = getattr(vendor, "implemented_properties", ())
-        self.implemented_properties = ["energy", "free_energy", "forces"]
-        if "stress" in offered:
-            self.implemented_properties.append("stress")
+        self.implemented_properties = ["energy", "free_energy"]
+        self.implemented_properties += [name for name in ("forces", "stress") if name in offered]
         self._state_of(self._defaults)
 
     @property
@@ -131,9 +135,8 @@ class Probe(Calculator):
         state = self._state_of(copy.info)
         copy.info.update({key: value for key, value in state.items() if value is not None})
         vendor = self.evaluator.calculator
-        if state != self._last and hasattr(vendor, "reset"):
-            vendor.reset()  # most vendors' caches do not watch atoms.info
-        self._last = state
+        if hasattr(vendor, "reset"):
+            vendor.reset()  # its cache does not watch atoms.info, and others may have used it
         self.results = self._collect(vendor, copy, properties or ["energy"])
 
     def _collect(self, vendor: Any, atoms: Atoms, properties: list[str]) -> dict[str, Any]:
@@ -150,8 +153,10 @@ class Probe(Calculator):
             if value is not None and (name in self.implemented_properties):
                 results.setdefault(name, value)
         if "energy" in results:
-            results["energy"] = float(results["energy"])
-            results["free_energy"] = float(results.get("free_energy", results["energy"]))
+            results["energy"] = np.asarray(results["energy"], dtype=float).item()
+            results["free_energy"] = np.asarray(
+                results.get("free_energy", results["energy"]), dtype=float
+            ).item()
         for name, shape in (("forces", (len(atoms), 3)), ("stress", (6,))):
             if name in results:
                 results[name] = np.array(results[name], dtype=float)
@@ -235,7 +240,8 @@ class Probe(Calculator):
 
     def __repr__(self) -> str:
         environment = self.evaluator.environment
-        return f"Probe({self.card.name!r}, device={environment['device']!r})"
+        device, dtype = environment["device"], environment["dtype"]
+        return f"Probe({self.card.name!r}, device={device!r}, dtype={dtype!r})"
 
 
 def _rebuild(model: Any, options: dict[str, Any]) -> Probe:

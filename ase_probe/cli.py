@@ -100,28 +100,38 @@ def audit(
 
     With several models --json writes one file each, NAME-MODEL.json; --html puts all on one page.
 
-    Exit code: 0 clean, 1 findings (see --fail-on), 2 could not run.
+    Exit code: 0 clean, 1 findings (see --fail-on), 2 could not run or nothing could be judged.
     """
     from rich.console import Console
 
     import ase_probe.auditing
+    from ase_probe.registry import resolve
     from ase_probe.report import print_audit, write_html
 
     options["dimers"] = _split(options["dimers"]) if options["dimers"] else None
     options["checks"] = _split(options["checks"]) if options["checks"] else None
-    audits: list[Audit] = []
+    source = click.get_current_context().get_parameter_source("suite")
+    if options["dimers"] is not None and source is click.core.ParameterSource.COMMANDLINE:
+        _stop("--suite and --dimers exclude each other: name a suite or the dimers.")
     for target in (json_file, html_file):
-        if target and not Path(target).parent.is_dir():
-            _stop(f"Cannot write {target!r}: its folder does not exist.")
+        if target and (not Path(target).parent.is_dir() or Path(target).is_dir()):
+            _stop(f"Cannot write {target!r}: its folder does not exist, or it is a folder itself.")
+    if any([_guarded(lambda name=name: resolve(name), debug) is None for name in models]):  # type: ignore[misc]  # noqa: C419
+        sys.exit(2)  # a typo in the last name costs no audit of the others
+    audits: list[Audit] = []
     console, broken = Console(), False
     for model in models:
-        with _progress(model) as progress:
-            result = _guarded(
-                lambda model=model, progress=progress: ase_probe.auditing.audit(  # type: ignore[misc]
-                    model, progress=progress, **options
-                ),
-                debug,
-            )
+        try:
+            with _progress(model) as progress:
+                result = _guarded(
+                    lambda model=model, progress=progress: ase_probe.auditing.audit(  # type: ignore[misc]
+                        model, progress=progress, **options
+                    ),
+                    debug,
+                )
+        except KeyboardInterrupt:
+            click.echo(f"ase-probe: interrupted; nothing was written for {model}.", err=True)
+            sys.exit(130)
         if result is None:
             broken = True
             continue
@@ -135,6 +145,10 @@ def audit(
     if html_file and audits:
         broken |= _guarded(lambda: write_html(audits, html_file), debug) is None
     found = {finding.status for result in audits for finding in result.findings}
+    for result in audits:
+        if not any(f.status in ("pass", "warn", "fail") for f in result.findings):
+            click.echo(f"ase-probe: nothing could be judged about {result.card.name}.", err=True)
+            broken = True
     severe = {"fail": {"fail"}, "warn": {"fail", "warn"}, "never": set()}[fail_on]
     sys.exit(2 if broken else 1 if found & severe else 0)
 

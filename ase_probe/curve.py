@@ -7,6 +7,7 @@ or replaced, so NaN and infinity are data. Arrays are read-only.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -46,7 +47,7 @@ def _readonly(values: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Curve:
     """Energy and forces of one dimer along its distance.
 
@@ -112,6 +113,12 @@ class Curve:
 
     def __len__(self) -> int:
         return len(self.r)
+
+    def __repr__(self) -> str:
+        span = f"{self.r[0]:g}–{self.r[-1]:g} Å" if len(self) else "empty"
+        lowest = self.energy[np.isfinite(self.energy)].min(initial=np.inf)
+        failed = f", {len(self.failures)} failures" if self.failures else ""
+        return f"<Curve: {len(self)} points, {span}, lowest {lowest:.6g} eV{failed}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -219,7 +226,7 @@ class Finding:
         return self.check.partition(".")[0]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Audit:
     """Everything one audit found out about one model.
 
@@ -251,6 +258,14 @@ class Audit:
     score: float
     group_scores: Mapping[str, float]
     coverage: float
+
+    def __repr__(self) -> str:
+        counts = Counter(finding.status for finding in self.findings)
+        shown = ", ".join(f"{counts[status]} {status}" for status in ("fail", "warn", "pass"))
+        return (
+            f"<Audit of {self.card.name}: {len(self.curves)} curves, score {self.score:.2f}, "
+            f"coverage {self.coverage:.0%}, {shown}>"
+        )
 
     @property
     def worst(self) -> str:

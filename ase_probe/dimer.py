@@ -199,7 +199,10 @@ def atom_multiplicity(symbol: str) -> int:
 
     number = _atomic_number(symbol)
     if number < len(ground_state_magnetic_moments):
-        return round(float(ground_state_magnetic_moments[number])) + 1
+        moment = float(ground_state_magnetic_moments[number])
+        # The table has gaps and, for a few f elements, moments of the wrong parity.
+        if not math.isnan(moment) and round(moment) % 2 == number % 2:
+            return round(moment) + 1
     return 1 + number % 2
 
 
@@ -308,8 +311,9 @@ class Dimer:
             lowest = 1 + self.electrons % 2
             allowed = ", ".join(map(str, range(lowest, min(self.electrons + 2, lowest + 7), 2)))
             raise DimerError(
-                f"Multiplicity {self.multiplicity} is impossible for {self.formula} with charge "
-                f"{self.charge:+d} ({self.electrons} electrons). Allowed: {allowed}"
+                f"Multiplicity {self.multiplicity} is impossible for {self.formula}"
+                f"{f' with charge {self.charge:+d}' if self.charge else ''} "
+                f"({self.electrons} electrons). Allowed: {allowed}"
                 f"{', …' if self.electrons + 1 > lowest + 6 else ''}."
             )
 

@@ -137,10 +137,11 @@ class Adapter(Protocol):
 
     def evaluate(
         self, calculator: BaseCalculator, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
+    ) -> tuple[np.ndarray, Sequence[np.ndarray | None]]:
         """Return energies (n,) in eV and per structure forces (n_atoms, 3) in eV/Å.
 
-        May raise for the whole batch: the engine finds the guilty structure.
+        `None` stands for the forces of a model that has none. May raise for the whole batch: the
+        engine finds the guilty structure.
         """
         ...
 
@@ -165,18 +166,21 @@ class AdapterBase:
 
     def evaluate(
         self, calculator: BaseCalculator, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
+    ) -> tuple[np.ndarray, Sequence[np.ndarray | None]]:
         """Evaluate one by one, each on a copy and without the calculator's cache.
 
         ASE's cache does not watch ``atoms.info``, so a changed charge would give a stale energy.
         """
-        energies, forces = [], []
+        energies: list[float] = []
+        forces: list[np.ndarray | None] = []
+        has_forces = "forces" in getattr(calculator, "implemented_properties", ("forces",))
         for structure in structures:
             atoms = structure.copy()
             if hasattr(calculator, "reset"):
                 calculator.reset()
-            energies.append(calculator.get_property("energy", atoms))
-            forces.append(np.asarray(calculator.get_property("forces", atoms)))
+            energies.append(np.asarray(calculator.get_property("energy", atoms)).item())
+            force = calculator.get_property("forces", atoms) if has_forces else None
+            forces.append(None if force is None else np.asarray(force))
         return np.asarray(energies, dtype=float), forces
 
 

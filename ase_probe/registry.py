@@ -44,7 +44,24 @@ class Family:
 def families() -> tuple[Family, ...]:
     """Return every registered family, sorted by name, each loaded or with its error."""
     entries = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
-    return tuple(_load_family(entry) for entry in entries)
+    found: list[Family] = []
+    taken: dict[str, str] = {}
+    for entry in entries:
+        family = _load_family(entry)
+        names = [n for card in family.adapter.cards for n in _names(card)] if family.adapter else []
+        clash = next((name for name in names if taken.get(name, entry.name) != entry.name), None)
+        if clash is not None:
+            why = f"{entry.value}: the name {clash!r} belongs to family {taken[clash]}"
+            family = Family(entry.name, None, why)
+        else:
+            taken.update(dict.fromkeys(names, entry.name))
+        found.append(family)
+    return tuple(found)
+
+
+def _names(card: ModelCard) -> list[str]:
+    """The names a model answers to, in lower case."""
+    return [name.lower() for name in (card.name, *card.aliases)]
 
 
 def _load_family(entry: importlib.metadata.EntryPoint) -> Family:
@@ -53,6 +70,9 @@ def _load_family(entry: importlib.metadata.EntryPoint) -> Family:
         return Family(entry.name, None, f"{entry.value}: {loaded.message}")
     if not isinstance(loaded, Adapter):
         return Family(entry.name, None, f"{entry.value} does not satisfy ase_probe.model.Adapter")
+    cards = loaded.cards
+    if not isinstance(cards, (tuple, list)) or not all(isinstance(c, ModelCard) for c in cards):
+        return Family(entry.name, None, f"{entry.value}: its cards are not a tuple of ModelCards")
     return Family(entry.name, loaded)
 
 
@@ -78,29 +98,37 @@ def resolve(name: str) -> tuple[Adapter, ModelCard]:
         The factory cannot be imported.
     """
     known = {
-        alias.lower(): (family.adapter, card)
+        alias: (family.adapter, card)
         for family in families()
         if family.adapter
         for card in family.adapter.cards
-        for alias in (card.name, *card.aliases)
+        for alias in _names(card)
     }
     if name.lower() in known:
         return known[name.lower()]
     if ":" in name:
         adapter = CalculatorAdapter(_factory(name))
         return adapter, ModelCard(name=name, family=adapter.family, checkpoint=name)
+    if name.endswith(".py"):
+        raise UnknownModelError(f"{name!r} names a file; add the factory in it: {name}:function.")
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     broken = [f"{family.name} ({family.error})" for family in families() if family.error]
     raise UnknownModelError(
-        f"Unknown model {name!r}.{hint} `ase-probe models` lists every name; a calculator of your "
-        "own is given as package.module:factory or path/file.py:factory."
+        f"Unknown model {name!r}.{hint} `ase-probe models` lists every name. Any other model runs "
+        "as an ASE calculator: write a function without arguments that returns it, and give it as "
+        "path/file.py:function or package.module:function."
         + (f" These families could not be imported: {'; '.join(broken)}." if broken else "")
     )
 
 
 def wrap(calculator: BaseCalculator) -> tuple[Adapter, ModelCard]:
     """Give an ASE calculator that is already built an adapter and a card."""
+    if isinstance(calculator, type):
+        raise InputError(
+            f"Expected an ASE calculator, got the class {calculator.__name__}: write "
+            f"{calculator.__name__}(...) with its arguments."
+        )
     if not callable(getattr(calculator, "get_property", None)):
         raise InputError(
             f"Expected a model name or an ASE calculator, got {type(calculator).__name__}."
@@ -134,12 +162,16 @@ def _module(place: str) -> Any:
         path = Path(place)
         if not path.is_file():
             raise FileNotFoundError(f"no file {place!r} in {os.getcwd()}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        spec = importlib.util.spec_from_file_location(f"_ase_probe_user_{path.stem}", path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules.setdefault(path.stem, module)  # so that what it defines can be pickled
-        spec.loader.exec_module(module)
+        # Importable, so that what it defines can be pickled; out of every real module's way.
+        sys.modules[module.__name__] = module
+        loaded = attempt(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+        if isinstance(loaded, Raised):
+            del sys.modules[module.__name__]
+            raise loaded.error
         return module
     if importlib.util.find_spec(place.partition(".")[0]) is None:
         sys.path.insert(0, os.getcwd())  # a console script does not have it, `python -m` does

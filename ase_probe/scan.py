@@ -1,4 +1,4 @@
-"""Dimers x `Evaluator` -> `Curve`s: one flat list of structures, evaluated in batches, split again.
+"""Dimers x `Evaluator` -> `Curve`s: flat lists of structures, evaluated in batches, split again.
 
 Charge and spin are written into the structures only for models that take them (or may take them),
 and never change along a curve.
@@ -6,20 +6,23 @@ and never change along a curve.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ase_probe.curve import Curve
 from ase_probe.dimer import Dimer, atom_multiplicity
-from ase_probe.engine import Evaluator, Progress
+from ase_probe.engine import Evaluation, Evaluator, Progress
 from ase_probe.grids import grid
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 __all__ = ["scan"]
+
+_AT_ONCE = 20_000  # structures in memory
 
 
 def scan(
@@ -44,78 +47,131 @@ def scan(
     Returns
     -------
     dict
-        Dimer name -> `Curve`. ``provenance["charge_response_eV"]`` of a charged dimer is what its
-        charge changes in the energy at one distance; 0 betrays a model that ignores charge.
+        Dimer name -> `Curve`. ``provenance["charge_response_eV"]`` of a charged dimer is the most
+        that leaving out its charge (but not its spin) changes the energy at four distances; next to
+        nothing betrays a model that ignores charge, `None` says that the model gave no answer.
     """
-    card = evaluator.card
-    given = {"charge": card.uses_charge is not False, "spin": card.uses_spin is not False}
-    structures: list[Atoms] = []
-    places: dict[Any, slice] = {}
+    given = {
+        "charge": evaluator.card.uses_charge is not False,
+        "spin": evaluator.card.uses_spin is not False,
+    }
+    radii = {dimer: grid(grid_name, dimer, evaluator.card.cutoff) for dimer in dimers}
+    symbols = sorted({s for dimer in dimers if not dimer.charge for s in dimer.symbols})
+    total = len(symbols) + sum(len(r) + len(_twins(dimer, r)) for dimer, r in radii.items())
+    done = 0
 
-    def put(key: Any, atoms: list[Atoms]) -> None:
-        if key not in places:
-            places[key] = slice(len(structures), len(structures) + len(atoms))
-            structures.extend(atoms)
+    def report(part: int, _: int) -> None:
+        if progress is not None:
+            progress(done + part, total)
 
-    radii = {dimer: grid(grid_name, dimer, card.cutoff) for dimer in dimers}
-    for dimer, r in radii.items():
-        put(dimer, [dimer.atoms(x, **given) for x in r])
-        if dimer.charge:
-            put((dimer, "neutral"), [_without_charge(dimer, _middle(dimer, r))])
-        else:
-            for symbol in dimer.symbols:
-                put(symbol, [_atom(symbol, **given)])
-    answer = evaluator.evaluate(structures, progress)
-
+    report(0, 0)
+    lone = evaluator.evaluate([_atom(symbol, **given) for symbol in symbols], report)
+    done += len(symbols)
     curves = {}
-    for dimer, r in radii.items():
-        here = places[dimer]
-        provenance: dict[str, Any] = {
-            "model": card.name,
-            "level": card.level_of_theory,
-            "grid": grid_name if isinstance(grid_name, str) else "custom",
-            "dtype": evaluator.environment["dtype"],
-            "given": {key: value for key, value in _info(dimer).items() if given[key]},
-        }
-        atom_energies = None
-        if dimer.charge:
-            middle = here.start + int(np.searchsorted(r, _middle(dimer, r)))
-            twin = places[dimer, "neutral"].start
-            provenance["charge_response_eV"] = float(answer.energy[middle] - answer.energy[twin])
-        else:
-            lone = [places[symbol].start for symbol in dimer.symbols]
-            atom_energies = answer.energy[lone]
-            provenance["atom_failures"] = {
-                symbol: answer.failures[i]
-                for symbol, i in zip(dimer.symbols, lone, strict=True)
-                if i in answer.failures
+    for group in _groups(radii):
+        places, structures = _structures(group, radii, given)
+        answer = evaluator.evaluate(structures, report)
+        done += len(structures)
+        for dimer in group:
+            provenance = {
+                "model": evaluator.card.name,
+                "level": evaluator.card.level_of_theory,
+                "grid": grid_name if isinstance(grid_name, str) else "custom",
+                "dtype": evaluator.environment["dtype"],
+                "given": {key: value for key, value in _info(dimer).items() if given[key]},
             }
-        curves[dimer.name] = Curve(
-            r=r,
-            energy=answer.energy[here],
-            forces=np.stack(answer.forces[here]),
-            atom_energies=atom_energies,
-            failures={
-                i - here.start: message
-                for i, message in answer.failures.items()
-                if here.start <= i < here.stop
-            },
-            provenance=provenance,
-        )
-    return curves
+            curves[dimer.name] = _curve(dimer, radii[dimer], places, answer, provenance)
+    energies = dict(zip(symbols, lone.energy, strict=True))
+    failures = {symbols[i]: message for i, message in lone.failures.items()}
+    return {
+        name: curve if dimer.charge else _with_atoms(curve, dimer, energies, failures)
+        for (name, curve), dimer in zip(curves.items(), radii, strict=True)
+    }
+
+
+def _groups(radii: Mapping[Dimer, np.ndarray]) -> Iterator[list[Dimer]]:
+    """Dimers in groups of about `_AT_ONCE` structures: memory does not grow with the suite."""
+    group: list[Dimer] = []
+    size = 0
+    for dimer, r in radii.items():
+        group.append(dimer)
+        size += len(r)
+        if size >= _AT_ONCE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _structures(
+    group: Sequence[Dimer], radii: Mapping[Dimer, np.ndarray], given: Mapping[str, bool]
+) -> tuple[dict[tuple[Dimer, str], slice], list[Atoms]]:
+    """One flat list of structures, and where each dimer's curve and neutral twins stand in it."""
+    structures: list[Atoms] = []
+    places: dict[tuple[Dimer, str], slice] = {}
+    for dimer in group:
+        for kind, part in (
+            ("curve", [dimer.atoms(x, **given) for x in radii[dimer]]),
+            (
+                "twins",
+                [
+                    dimer.atoms(x, charge=False, spin=given["spin"])
+                    for x in _twins(dimer, radii[dimer])
+                ],
+            ),
+        ):
+            places[dimer, kind] = slice(len(structures), len(structures) + len(part))
+            structures += part
+    return places, structures
+
+
+def _curve(
+    dimer: Dimer,
+    r: np.ndarray,
+    places: Mapping[tuple[Dimer, str], slice],
+    answer: Evaluation,
+    provenance: dict[str, Any],
+) -> Curve:
+    here, twins = places[dimer, "curve"], places[dimer, "twins"]
+    if dimer.charge:
+        at = here.start + np.searchsorted(r, _twins(dimer, r))
+        response = np.abs(answer.energy[at] - answer.energy[twins])
+        finite = response[np.isfinite(response)]
+        provenance["charge_response_eV"] = float(finite.max()) if finite.size else None
+    return Curve(
+        r=r,
+        energy=answer.energy[here],
+        forces=np.stack(answer.forces[here]) if answer.has_forces else None,
+        failures={
+            i - here.start: message
+            for i, message in answer.failures.items()
+            if here.start <= i < here.stop
+        },
+        provenance=provenance,
+    )
+
+
+def _with_atoms(
+    curve: Curve, dimer: Dimer, energies: Mapping[str, float], failures: Mapping[str, str]
+) -> Curve:
+    failed = {symbol: failures[symbol] for symbol in dimer.symbols if symbol in failures}
+    return replace(
+        curve,
+        atom_energies=np.array([energies[symbol] for symbol in dimer.symbols]),
+        provenance={**curve.provenance, "atom_failures": failed},
+    )
 
 
 def _info(dimer: Dimer) -> dict[str, int]:
     return {"charge": dimer.charge, "spin": dimer.multiplicity}
 
 
-def _middle(dimer: Dimer, r: np.ndarray) -> float:
-    """The grid point nearest to the sum of the covalent radii, Å."""
-    return float(r[np.argmin(np.abs(r - dimer.covalent_sum))])
-
-
-def _without_charge(dimer: Dimer, r: float) -> Atoms:
-    return dimer.atoms(r, charge=False, spin=False)
+def _twins(dimer: Dimer, r: np.ndarray) -> np.ndarray:
+    """Distances at which a charged dimer is evaluated without its charge as well, Å."""
+    if not dimer.charge:
+        return np.empty(0)
+    wanted = dimer.covalent_sum * np.array([0.8, 1.0, 1.5, 2.0])
+    return np.unique([r[np.argmin(np.abs(r - x))] for x in wanted])
 
 
 def _atom(symbol: str, *, charge: bool, spin: bool) -> Atoms:

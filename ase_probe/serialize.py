@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -176,24 +176,25 @@ def write_atomic(path: str | Path, text: str) -> Path:
         The folder does not exist or cannot be written to.
     """
     target = Path(path)
-    temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        # mkstemp makes private files; give the result the permissions a plain open() would.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
+        if target.exists() and not target.is_file():
+            if target.is_dir():
+                raise IsADirectoryError(0, "it is a folder")
+            target.write_text(text, encoding="utf-8")  # a pipe or a device cannot be replaced
+            return target
+        place = target.resolve()  # a link stays a link
+        temporary = place.with_name(f".{place.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            with open(temporary, "x", encoding="utf-8") as stream:
+                stream.write(text)
+            os.replace(temporary, place)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"Cannot write {str(target)!r}: {error.strerror}. Give a file in a folder that exists "
             "and that you may write to."
         ) from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
     return target
 
 

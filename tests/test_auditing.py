@@ -46,6 +46,71 @@ def test_charge_blindness_is_measured_where_no_card_tells():
     assert "gave the energy of the neutral pair" in result.findings[-1].reason
 
 
+def test_charge_blindness_is_seen_through_noise_and_spin():
+    class Noisy(broken_models.Pair):
+        def answer(self, atoms, energy, forces):
+            rng = np.random.default_rng()
+            return {"energy": energy + 1e-7 * rng.standard_normal(), "forces": forces}
+
+    class SpinOnly(broken_models.Pair):
+        def answer(self, atoms, energy, forces):
+            return {"energy": energy + 0.5 * atoms.info.get("spin", 0), "forces": forces}
+
+    for model in (Noisy(), SpinOnly()):
+        found = audit(model, dimers=["N2", "H2++", "N2+"])
+        assert statuses(found, "bare_nuclei.coulomb") == {"H2++": "out-of-domain"}
+        assert statuses(found, "coverage.charge") == {"N2+": "out-of-domain"}
+
+
+def test_a_spin_blind_model_is_not_asked_for_excited_spins():
+    found = audit("7net-0", dimers=["O2", "O2@1"])
+    assert statuses(found, "coverage.spin") == {"O2@1": "out-of-domain"}
+    assert list(found.curves) == ["O2"]
+
+
+def test_an_energy_only_calculator_loses_its_forces_only():
+    calculator = broken_models.Pair()
+    calculator.implemented_properties = ["energy"]
+    found = audit(calculator, dimers=["N2"])
+    by_check = {f.check: f for f in found.findings}
+    assert by_check["robustness.forces"].status == "fail"
+    assert "offers no forces" in by_check["robustness.forces"].reason
+    assert by_check["consistency.force"].status == "not-run"
+    assert by_check["dissociation.D_e"].status == "pass"
+    assert by_check["robustness.exception"].status == "pass"
+
+
+def test_large_suites_are_evaluated_in_groups(monkeypatch):
+    import ase_probe.scan
+
+    names = ["N2", "O2", "CO", "N2+", "O2++"]
+    whole = audit(broken_models.Coulomb(), dimers=names)
+    monkeypatch.setattr(ase_probe.scan, "_AT_ONCE", 1)
+    seen = []
+    parts = audit(
+        broken_models.Coulomb(), dimers=names, progress=lambda *counts: seen.append(counts)
+    )
+    assert parts.curves == whole.curves
+    assert seen == sorted(seen)
+    assert len({total for _, total in seen}) == 1
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_every_element_has_a_dimer():
+    from ase.data import chemical_symbols
+
+    from ase_probe.dimer import atom_multiplicity
+
+    for number, symbol in enumerate(chemical_symbols[1:], start=1):
+        assert (number - atom_multiplicity(symbol) + 1) % 2 == 0
+
+
+@pytest.mark.parametrize("radii", [[0.7], [0.01, 0.02, 0.03], [0.5, 0.6, 0.7, 0.8, 0.9, 5.0]])
+def test_tiny_grids_are_audited_to_the_end(radii):
+    found = audit(broken_models.Coulomb(), dimers=["H2", "H2++", "H2+"], grid=radii)
+    assert found.findings
+
+
 def test_a_model_that_knows_coulomb_passes():
     result = audit(broken_models.Coulomb(), dimers=["H2++"])
     finding = next(f for f in result.findings if f.check == "bare_nuclei.coulomb")

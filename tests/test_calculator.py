@@ -213,8 +213,41 @@ def test_an_unpicklable_calculator_refuses_clearly():
         pickle.dumps(Probe(calculator))
 
 
-def test_probe_of_a_probe_is_the_same_model():
-    assert Probe(Probe("morse")).card.name == "morse"
+def test_a_probe_of_a_probe_is_refused():
+    with pytest.raises(InputError, match="use it as it is"):
+        Probe(Probe("morse"))
+
+
+def test_two_probes_and_a_direct_use_share_a_calculator_without_stale_answers():
+    calculator = Charged()
+    neutral, charged = Probe(calculator, charge=0, spin=2), Probe(calculator, charge=1, spin=2)
+    atoms = h2()
+    for probe, energy in ((neutral, 2.0), (charged, 12.0), (neutral, 2.0), (charged, 12.0)):
+        copy = atoms.copy()
+        copy.calc = probe
+        assert copy.get_potential_energy() == energy
+        atoms.calc = calculator
+        atoms.get_potential_energy()
+
+
+def test_an_energy_of_shape_one_is_an_energy():
+    class One(Pair):
+        def answer(self, atoms, energy, forces):
+            return {"energy": np.array([energy]), "forces": forces}
+
+    atoms = h2()
+    atoms.calc = Probe(One())
+    assert isinstance(atoms.get_potential_energy(), float)
+
+
+def test_an_energy_only_calculator_offers_no_forces():
+    calculator = Pair()
+    calculator.implemented_properties = ["energy"]
+    atoms = h2()
+    atoms.calc = Probe(calculator)
+    assert np.isfinite(atoms.get_potential_energy())
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.get_forces()
 
 
 def test_bad_options():
@@ -222,6 +255,8 @@ def test_bad_options():
         Probe("no-such-model")
     with pytest.raises(InputError):
         Probe(3)
+    with pytest.raises(InputError, match=r"write EMT\(...\)"):
+        Probe(EMT)
     with pytest.raises(UnsupportedOptionError, match="already built"):
         Probe(EMT(), device="cpu")
     with pytest.raises(UnsupportedOptionError, match="dtype"):

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -95,9 +96,45 @@ def test_several_models(tmp_path):
 
 
 def test_one_model_that_cannot_run_does_not_stop_the_others():
-    result = probe("audit", "nothing", "morse", "--dimers", "H2", "--fail-on", "never")
-    assert_clear_error(result, "Unknown model 'nothing'")
+    broken = f"{BROKEN}:raising_factory"
+    result = probe("audit", broken, "morse", "--dimers", "H2", "--fail-on", "never")
+    assert_clear_error(result, "weights not found")
     assert "morse" in result.stdout
+
+
+def test_a_typo_in_the_last_name_costs_no_audit_of_the_others():
+    result = probe("audit", "morse", "nothing", "--dimers", "H2")
+    assert_clear_error(result, "Unknown model 'nothing'")
+    assert result.stdout == ""
+
+
+def test_nothing_judged_is_not_clean():
+    result = probe("audit", "morse", "--dimers", "N2")
+    assert_clear_error(result, "nothing could be judged about morse")
+    assert "no score" in result.stdout
+
+
+def test_user_code_that_exits_is_an_error(tmp_path):
+    (tmp_path / "exits.py").write_text("import sys\ndef make(): sys.exit(0)\n")
+    assert_clear_error(probe("audit", "exits.py:make", cwd=tmp_path), "SystemExit")
+
+
+def test_interrupt_is_neither_clean_nor_findings(tmp_path):
+    (tmp_path / "slow.py").write_text(
+        "import time\nfrom ase.calculators.emt import EMT\n"
+        "class Slow(EMT):\n    def calculate(self, *a, **k):\n        time.sleep(1)\n"
+    )
+    command = [*PROBE, "audit", "slow.py:Slow", "--dimers", "Cu2", "--json", "a.json"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(6)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert sorted(p.name for p in tmp_path.glob("*.json")) == []
 
 
 def test_progress_bar_on_a_terminal():
@@ -143,6 +180,9 @@ def test_progress_bar_on_a_terminal():
         ([f"{BROKEN}:not_a_calculator"], ["returned int", "not an ASE calculator"]),
         ([f"{BROKEN}:raising_factory"], ["could not be loaded", "weights not found"]),
         ([f"{BROKEN}:Pair", "--suite", "homonuclear"], ["does not state them"]),
+        (["morse", "--suite", "quick", "--dimers", "H2"], ["exclude each other"]),
+        (["morse", "--html", "."], ["a folder itself"]),
+        (["my_model.py"], ["my_model.py:function"]),
         ([], ["Missing argument 'MODEL...'"]),
     ],
 )

@@ -1,5 +1,6 @@
 import copy
 import json
+import os
 import pickle
 
 import numpy as np
@@ -166,6 +167,20 @@ def test_any_truncation_is_refused(tmp_path_factory, keep):
     path.write_text(text[: keep % len(text)])
     with pytest.raises(AuditFileError):
         Audit.load(path)
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
+    real, link, pipe = tmp_path / "real", tmp_path / "link", tmp_path / "pipe"
+    real.write_text("old")
+    link.symlink_to(real)
+    write_atomic(link, "new")
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomic(pipe, "through")
+    assert os.read(reader, 99) == b"through"
+    os.close(reader)
 
 
 def test_writing_is_atomic(tmp_path):

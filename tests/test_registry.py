@@ -70,6 +70,35 @@ def test_factories(tmp_path, monkeypatch):
         assert card.name == name
 
 
+def test_a_plugin_without_cards_or_with_a_taken_name_is_reported(
+    entry_points, tmp_path, monkeypatch
+):
+    (tmp_path / "probe_plugins.py").write_text(
+        "from ase_probe.model import AdapterBase, ModelCard\n"
+        "class A(AdapterBase):\n    family = 'a'\n    cards = None\n    def load(self): ...\n"
+        "class B(AdapterBase):\n    family = 'b'\n    def load(self): ...\n"
+        "    cards = (ModelCard(name='morse', family='b'),)\n"
+        "a, b = A(), B()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    entry_points(
+        ("toy", "ase_probe.adapters.toy:adapter"),
+        ("x", "probe_plugins:a"),
+        ("z", "probe_plugins:b"),
+    )
+    assert registry.resolve("morse")[1].family == "toy"
+    errors = {f.name: f.error for f in registry.families() if f.error}
+    assert "not a tuple of ModelCards" in errors["x"]
+    assert "'morse' belongs to family toy" in errors["z"]
+
+
+def test_a_user_file_shadows_no_module(tmp_path, monkeypatch):
+    (tmp_path / "ase.py").write_text("from ase.calculators.emt import EMT\nmake = EMT\n")
+    monkeypatch.chdir(tmp_path)
+    adapter, card = registry.resolve("ase.py:make")
+    assert isinstance(adapter.load(card, device="", dtype=None, task=None, checkpoint=None), EMT)
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [

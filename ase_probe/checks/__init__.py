@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ase_probe.checks import bare_nuclei, compression, consistency, dissociation, robustness
 from ase_probe.checks.case import Case
+from ase_probe.checks.shape import noise
 from ase_probe.curve import Finding
 from ase_probe.errors import InputError
 
-__all__ = ["CHECKS", "Case", "group_scores", "run", "select", "total_score"]
+__all__ = ["CHECKS", "Case", "group_scores", "noise", "run", "select", "total_score"]
 
 CHECKS: dict[str, Callable[[Case], Finding]] = {
     "robustness.exception": robustness.exception,

@@ -18,6 +18,8 @@ from ase_probe.model import ModelCard
 
 __all__ = ["Case", "at_most_warn"]
 
+_DEEPEST_BOND = 15.0  # eV
+
 
 @dataclass(frozen=True)
 class Case:
@@ -45,9 +47,33 @@ class Case:
         return noise(self.curve)
 
     @cached_property
+    def last(self) -> int:
+        """Index of the largest distance with a finite energy; −1 when there is none."""
+        finite = np.flatnonzero(np.isfinite(self.curve.energy))
+        return int(finite[-1]) if finite.size else -1
+
+    @property
+    def r_inf(self) -> float:
+        """The largest distance with a finite energy, Å."""
+        return float(self.curve.r[self.last])
+
+    @property
     def e_inf(self) -> float:
-        """Energy at the largest distance, eV: the zero for the shape of the curve; may be NaN."""
-        return float(self.curve.energy[-1])
+        """Energy at `r_inf`, eV: the zero for the shape of the curve; NaN without any."""
+        return float(self.curve.energy[self.last])
+
+    @cached_property
+    def tail(self) -> float:
+        """How much the energy may still change beyond `r_inf`, eV: |dE/dr|·r there.
+
+        Exact for a 1/r tail, generous for anything that falls off faster.
+        """
+        if self.last < 1:
+            return 0.0
+        r, energy = self.curve.r, self.curve.energy
+        before = self.last - 1
+        rise = (energy[self.last] - energy[before]) / (r[self.last] - r[before])
+        return float(abs(rise) * r[self.last]) if np.isfinite(rise) else 0.0
 
     @cached_property
     def well_window(self) -> tuple[float, float]:
@@ -57,9 +83,19 @@ class Case:
         return 0.6 * s, max(1.6 * s, 2.6 * contact if contact else 0.0)
 
     @cached_property
+    def minimum(self) -> Well | None:
+        """The model's lowest minimum that can be a bond, bound or metastable.
+
+        Nothing deeper than 15 eV is a bond: the strongest, CO, has 11.2 eV. What is deeper is a
+        hole, and the walk inward finds it.
+        """
+        floor = self.e_inf - _DEEPEST_BOND
+        return find_well(self.curve, *self.well_window, floor=floor)
+
+    @cached_property
     def well(self) -> Well | None:
         """The model's minimum, if it lies below its dissociation limit."""
-        well = find_well(self.curve, *self.well_window)
+        well = self.minimum
         if well is None or not self.e_inf - well.energy > max(1e-4, 5 * self.noise):
             return None
         return well
@@ -67,18 +103,27 @@ class Case:
     @cached_property
     def walk(self) -> Walk | None:
         """The way inward up the wall, if there is one."""
-        r_e = None if self.well is None else self.well.r_e
-        return walk_inward(self.curve, self.e_inf, r_e, self.noise)
+        start = self.well_window[1] if self.minimum is None else self.minimum.r_e
+        return walk_inward(self.curve, self.e_inf, start, self.noise)
 
     @cached_property
     def slope(self) -> Slope:
         """dE/dr of the model."""
         return slope(self.curve)
 
-    @property
+    @cached_property
     def truth(self) -> Curve | None:
-        """The exact curve, if there is one."""
-        return self.references.get("exact")
+        """The exact curve, if there is one, on the model's zero: 0 at `r_inf`."""
+        exact = self.references.get("exact")
+        if exact is None or self.last < 0:
+            return None
+        zero = float(np.interp(self.r_inf, exact.r, exact.energy))
+        return Curve(
+            r=exact.r,
+            energy=exact.energy - zero,
+            forces=exact.forces,
+            provenance=dict(exact.provenance),
+        )
 
     @cached_property
     def strictly_local(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ase_probe.checks.case import Case
+from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.checks.thresholds import THRESHOLDS
 from ase_probe.checks.walk import CAP, Walk
 from ase_probe.curve import Curve, Finding
@@ -29,7 +29,11 @@ def barrier(case: Case) -> Finding:
     check = "compression.barrier"
     walk = case.walk
     if walk is None:
-        reason = "there is no repulsive wall: the energy never rises 50 meV above its limit"
+        reason = (
+            "there is no repulsive wall: the energy never rises 50 meV above its limit"
+            if np.isfinite(case.curve.energy).any()
+            else "the model gave no energies"
+        )
         return case.judged(check, float("nan"), reason)
     if walk.holes:
         holes = [
@@ -45,6 +49,7 @@ def barrier(case: Case) -> Finding:
         reason = (
             f"inside {first['r_b']:.2f} Å the energy falls to {first['depth']:.4g} eV at "
             f"{first['r_depth']:.2f} Å, behind a barrier of {first['E_b']:.3g} eV"
+            f"{'' if first['E_b'] > 0 else ': the way in costs less than breaking the bond'}"
         )
         if deepest is not first:
             reason += (
@@ -57,7 +62,7 @@ def barrier(case: Case) -> Finding:
     height, r_min = float(walk.energy[top]), float(walk.r[-1])
     passes = THRESHOLDS[check].at()[0]
     if not walk.complete:
-        reason = f"the wall breaks off at {r_min:.2f} Å and {height:.3g} eV: non-finite energies"
+        reason = f"the wall breaks off at {r_min:.2f} Å and {height:.3g} eV: no energies inside"
         return case.judged(check, height if height >= passes else float("nan"), reason)
     if height < passes and r_min > 0.15:
         return case.finding(
@@ -96,10 +101,12 @@ def wall(case: Case) -> Finding:
     truth = case.truth
     if truth is None:
         return case.finding(check, "not-run", "no reference curve for this dimer")
+    bottom = int(np.argmin(truth.energy))
+    if bottom in (0, len(truth) - 1):
+        return case.finding(check, "not-run", "the reference has no minimum to climb from")
     if case.well is None:
         return case.judged(check, float("nan"), "the model has no bound minimum to climb from")
-    e_min = float(np.min(truth.energy))
-    expected = _crossings(truth, e_min)
+    expected = _crossings(truth, float(truth.energy[bottom]), float(truth.r[bottom]))
     found = _crossings(case.curve, case.well.energy, case.well.r_e)
     shifts = {level: abs(found.get(level, float("nan")) - r) for level, r in expected.items()}
     missing = [level for level, shift in shifts.items() if np.isnan(shift)]
@@ -117,14 +124,10 @@ def wall(case: Case) -> Finding:
     return case.judged(check, shifts[level], reason, source=source, details=details)
 
 
-def _crossings(curve: Curve, e_min: float, start: float | None = None) -> dict[float, float]:
+def _crossings(curve: Curve, e_min: float, start: float) -> dict[float, float]:
     """Level -> r (Å) where the inward running maximum of E − e_min first reaches it."""
-    begin = curve.r[np.nanargmin(curve.energy)] if start is None else start
-    inside = curve.r <= begin
-    r, height = curve.r[inside][::-1], curve.energy[inside][::-1] - e_min
-    bad = np.flatnonzero(~np.isfinite(height))
-    stop = int(bad[0]) if bad.size else len(height)
-    top = np.maximum.accumulate(height[:stop])
+    inside = np.flatnonzero(np.isfinite(curve.energy) & (curve.r <= start))[::-1]
+    r, top = curve.r[inside], np.maximum.accumulate(curve.energy[inside] - e_min)
     found = {}
     for level in _LEVELS:
         above = np.flatnonzero(top >= level)
@@ -141,7 +144,8 @@ def zbl(case: Case) -> Finding:
     """Largest factor between the model and the ZBL potential where that exceeds 100 eV.
 
     An order-of-magnitude check of the wall in front of the first hole; the hole itself is judged by
-    its barrier.
+    its barrier. It warns at most and is not scored: labels made with pseudopotentials are undefined
+    there, and nothing thermal climbs so high.
     """
     check = "compression.zbl"
     reference = case.references.get("analytic:zbl")
@@ -154,12 +158,15 @@ def zbl(case: Case) -> Finding:
         return case.finding(check, "not-run", "the hole begins before ZBL reaches 100 eV")
     r, zbl_energy = reference.r[valid], reference.energy[valid]
     model_energy = case.curve.energy[np.searchsorted(case.curve.r, r)] - case.e_inf
+    if not np.any(np.isfinite(model_energy)):
+        return case.finding(check, "not-run", "the model gave no energies there")
+    r, zbl_energy = r[np.isfinite(model_energy)], zbl_energy[np.isfinite(model_energy)]
+    model_energy = model_energy[np.isfinite(model_energy)]
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = model_energy / zbl_energy
         factor = np.where(ratio > 0, np.maximum(ratio, 1 / ratio), np.inf)
-    factor[np.isnan(ratio)] = np.inf
     worst = int(np.argmax(factor))
-    return case.judged(
+    finding = case.judged(
         check,
         float(factor[worst]),
         f"at {r[worst]:.2f} Å the model has {model_energy[worst]:.3g} eV, "
@@ -167,14 +174,15 @@ def zbl(case: Case) -> Finding:
         source=str(reference.provenance.get("source", "")),
         details={"r": float(r[worst])},
     )
+    return at_most_warn(finding, "above all thermal energies")
 
 
 def r_trust(case: Case) -> Finding:
     """Distance down to which no pair defect was found, Å, on walls up to 50 eV.
 
     The walk inward ends at the first of: a hole; 0.08 Å and max(0.2 eV, 15 %) off the exact wall,
-    where there is one; a non-finite energy, or a force that differs from −dE/dr by more than 10 %.
-    Censored: it reached 50 eV or the end of the grid without any of these.
+    where there is one; the last energy, or a force that differs from −dE/dr by more than 10 %.
+    Censored: it reached 50 eV or the end of a short grid without any of these.
     """
     check = "compression.r_trust"
     walk = case.walk
@@ -186,9 +194,11 @@ def r_trust(case: Case) -> Finding:
     elif walk.holes:
         stops = [(last + 1, "a hole", False)]
     elif not walk.complete:
-        stops = [(last + 1, "non-finite energy", False)]
-    else:
+        stops = [(last + 1, "no energies inside", False)]
+    elif walk.r[-1] > 0.15:
         stops = [(last + 1, "end of the grid", True)]
+    else:
+        stops = [(last + 1, f"the wall never reaches {CAP:g} eV", False)]
     for bad, cause in (
         (_off_truth(case, walk), "off the exact wall"),
         (_off_force(case, walk), "the force is not −dE/dr"),

@@ -17,12 +17,23 @@ from ase_probe.curve import Constants, Finding
 __all__ = ["D_e", "extra_extremum", "limit", "omega_e", "r_e"]
 
 _VAN_DER_WAALS = 0.050  # eV: below this D_e only D_e is judged
+_WEAK = 0.2  # eV: below this D_e it is judged by limits of its own
 
 
 def _against_truth(
-    case: Case, check: str, value: float, reference: float, source: str, variant: str = ""
+    case: Case,
+    check: str,
+    value: float,
+    reference: float,
+    source: str,
+    *,
+    variant: str = "",
+    error: float = 0.0,
 ) -> Finding:
-    """Judge by the model's own tolerance; give the labels the benefit of the doubt beyond it."""
+    """Judge by the model's own tolerance; give DFT labels the benefit of the doubt beyond it.
+
+    `error` is the uncertainty of `value`; above the limit for pass nothing is decided.
+    """
     row = f"{check}:{variant}" if variant else check
     deviation = value - reference
     finding = case.judged(
@@ -34,28 +45,39 @@ def _against_truth(
         reference=reference,
         source=source,
     )
-    allowance = LABEL_ALLOWANCE[row].at(reference)
-    fails = finding.threshold[1] if finding.threshold else 0.0
-    if finding.status == "pass" or abs(deviation) > fails + allowance:
+    passes, fails = THRESHOLDS[row].at(reference)
+    if error > passes and not abs(deviation) - error > fails:
+        return _unresolved(
+            finding, f"uncertain by {error:.2g} {finding.unit} on this grid, too much to judge"
+        )
+    if finding.status == "pass" or case.card.level_of_theory == "analytic":
         return finding
-    return replace(
+    below, above = LABEL_ALLOWANCE[row]
+    allowance = above.at(reference) if deviation > 0 else below.at(reference)
+    if abs(deviation) > fails + allowance:
+        return finding
+    return _unresolved(
         finding,
-        status="unresolved",
-        score=None,
-        reason="off by more than the model's tolerance, but by less than what its labels "
+        "off by more than the model's tolerance, but by less than what its labels "
         f"({case.card.level_of_theory or 'level not stated'}) may be; a reference at their level "
         "would decide",
     )
 
 
+def _unresolved(finding: Finding, reason: str) -> Finding:
+    return replace(finding, status="unresolved", score=None, reason=reason)
+
+
 def _no_well(case: Case, check: str, reference: float, source: str) -> Finding:
-    return case.judged(
-        check,
-        float("nan"),
-        "the model has no bound minimum here",
-        reference=reference,
-        source=source,
-    )
+    low, high = case.well_window
+    there = case.curve.energy[(case.curve.r >= low) & (case.curve.r <= high)]
+    if np.all(np.isfinite(there)):
+        reason = "the model has no bound minimum here"
+    elif np.any(np.isfinite(there)):
+        reason = "no bound minimum found among the energies the model gave"
+    else:
+        reason = "the model gave no energies"
+    return case.judged(check, float("nan"), reason, reference=reference, source=source)
 
 
 def _unjudged(case: Case, check: str) -> Finding:
@@ -91,9 +113,10 @@ def r_e(case: Case) -> Finding:
         return _unjudged(case, check)
     if known.D_e < _VAN_DER_WAALS:
         return case.finding(check, "not-run", "D_e below 50 meV: only D_e is judged")
-    if case.well is None:
+    well = case.well
+    if well is None:
         return _no_well(case, check, known.r_e, known.source)
-    return _against_truth(case, check, case.well.r_e, known.r_e, known.source)
+    return _against_truth(case, check, well.r_e, known.r_e, known.source, error=well.r_e_error)
 
 
 def D_e(case: Case) -> Finding:
@@ -106,22 +129,27 @@ def D_e(case: Case) -> Finding:
     check = "dissociation.D_e"
     if known is None:
         return _unjudged(case, check)
-    weak = known.D_e < _VAN_DER_WAALS
     reference = known.D_e + (known.spin_orbit_atoms or 0.0)
-    if weak and reference <= THRESHOLDS[f"{check}:van-der-Waals"].passes.at():
-        return case.finding(
-            check, "unresolved", f"the reference itself is only {1000 * reference:.2g} meV"
-        )
+    variant = "weak" if reference < _WEAK else ""
+    limits = THRESHOLDS[f"{check}:weak" if variant else check].at(reference)
     if case.well is None:
+        if reference <= limits[0]:
+            why = f"no minimum, and the reference has only {1000 * reference:.2g} meV"
+            return case.finding(check, "unresolved", why, reference=reference, unit="eV")
         return _no_well(case, check, reference, known.source)
-    return _against_truth(
+    finding = _against_truth(
         case,
         check,
         case.e_inf - case.well.energy,
         reference,
         known.source,
-        variant="van-der-Waals" if weak else "",
+        variant=variant,
+        error=case.tail,
     )
+    if finding.status == "pass" and reference <= limits[0]:
+        why = f"the reference itself, {1000 * reference:.2g} meV, is within the tolerance"
+        return _unresolved(finding, why)
+    return finding
 
 
 def omega_e(case: Case) -> Finding:
@@ -135,7 +163,8 @@ def omega_e(case: Case) -> Finding:
     if case.well is None:
         return _no_well(case, check, known.omega_e, known.source)
     value = case.well.omega_e(_masses(case))
-    return _against_truth(case, check, value, known.omega_e, known.source)
+    error = 0.5 * value * case.well.force_constant_error / case.well.force_constant
+    return _against_truth(case, check, value, known.omega_e, known.source, error=error)
 
 
 def limit(case: Case) -> Finding:
@@ -146,12 +175,13 @@ def limit(case: Case) -> Finding:
     atoms = case.curve.atom_limit
     if atoms is None:
         return case.finding(check, "not-run", "the model gave no energy for the isolated atoms")
+    if case.last < 0:
+        return case.finding(check, "not-run", "the model gave no energies")
     gap = case.e_inf - atoms
-    r_max = case.curve.r[-1]
     finding = case.judged(
         check,
         gap,
-        f"E({r_max:.1f} Å) lies {1000 * gap:+.3g} meV from the isolated atoms",
+        f"E({case.r_inf:.1f} Å) lies {1000 * gap:+.3g} meV from the isolated atoms",
         deviation=abs(gap),
         scored=case.well is not None,
     )
@@ -174,10 +204,8 @@ def extra_extremum(case: Case) -> Finding:
     check = "dissociation.extra_extremum"
     if case.well is None:
         return case.finding(check, "not-run", "the model has no bound minimum to leave")
-    outside = case.curve.r >= case.well.r_e
+    outside = (case.curve.r >= case.well.r_e) & np.isfinite(case.curve.energy)
     energy, r = case.curve.energy[outside], case.curve.r[outside]
-    if not np.all(np.isfinite(energy)):
-        return case.finding(check, "unresolved", "non-finite energies beyond r_e")
     fall = np.maximum.accumulate(energy) - energy
     worst = int(np.argmax(fall))
     top = int(np.argmax(energy[: worst + 1]))

@@ -12,32 +12,39 @@ __all__ = ["atoms", "exception", "finite", "forces"]
 _R_MIN = 0.2  # Å: below it a refusal is shown, not judged
 
 
-def _count(case: Case, check: str, bad: np.ndarray, what: str, example: str = "") -> Finding:
+def _count(case: Case, check: str, bad: np.ndarray, what: str) -> Finding:
     """Count bad points from 0.2 Å outward. Scored 0 when there are any; else only with a well."""
     r = case.curve.r
     counted = bad & (r >= _R_MIN)
     inside = int(bad.sum() - counted.sum())
     reason = f"{what} at {int(counted.sum())} of {int((r >= _R_MIN).sum())} distances"
     if counted.any():
-        reason += f", {r[counted].min():.2f} to {r[counted].max():.2f} Å"
+        reason += f" between {r[counted].min():.2f} and {r[counted].max():.2f} Å"
     if inside:
         reason += f" (and at {inside} below {_R_MIN} Å)"
-    if example:
-        reason += f": {example}"
+    example = next((i for i in np.flatnonzero(counted) if i in case.curve.failures), None)
+    if example is not None:
+        reason += f": {case.curve.failures[int(example)]}"
     value = float(counted.sum())
     return case.judged(check, value, reason, scored=bool(value) or case.well is not None)
 
 
-def exception(case: Case) -> Finding:
-    """Distances at which the model raised instead of answering."""
+def _failed(case: Case, *, energy: bool) -> np.ndarray:
+    """Points that failed, with or without an energy."""
     bad = np.zeros(len(case.curve), dtype=bool)
-    bad[[i for i in case.curve.failures if np.isnan(case.curve.energy[i])]] = True
-    example = next((case.curve.failures[int(i)] for i in np.flatnonzero(bad)), "")
-    return _count(case, "robustness.exception", bad, "the model raised an error", example)
+    bad[[i for i in case.curve.failures if np.isnan(case.curve.energy[i]) != energy]] = True
+    return bad
+
+
+def exception(case: Case) -> Finding:
+    """Distances at which the model gave no usable answer: it raised, or its energy had no shape."""
+    return _count(case, "robustness.exception", _failed(case, energy=False), "no answer")
 
 
 def finite(case: Case) -> Finding:
     """Distances at which the model answered with NaN or infinity."""
+    if len(case.curve.failures) == len(case.curve):
+        return case.finding("robustness.finite", "not-run", "the model gave no answer at all")
     bad = ~np.isfinite(case.curve.energy)
     if case.curve.forces is not None:
         bad |= ~np.all(np.isfinite(case.curve.forces), axis=(1, 2))
@@ -46,11 +53,13 @@ def finite(case: Case) -> Finding:
 
 
 def forces(case: Case) -> Finding:
-    """Distances at which the energy came but the forces could not be used."""
-    bad = np.zeros(len(case.curve), dtype=bool)
-    bad[[i for i in case.curve.failures if not np.isnan(case.curve.energy[i])]] = True
-    example = next((case.curve.failures[int(i)] for i in np.flatnonzero(bad)), "")
-    return _count(case, "robustness.forces", bad, "unusable forces", example)
+    """Distances at which the energy came but the forces could not be used, or there are none."""
+    if not np.isfinite(case.curve.energy).any():
+        return case.finding("robustness.forces", "not-run", "there are no energies either")
+    if case.curve.forces is None:
+        every = np.ones(len(case.curve), dtype=bool)
+        return _count(case, "robustness.forces", every, "the model offers no forces")
+    return _count(case, "robustness.forces", _failed(case, energy=True), "unusable forces")
 
 
 def atoms(case: Case) -> Finding:

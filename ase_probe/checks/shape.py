@@ -21,6 +21,7 @@ _CM_PER_ROOT = math.sqrt(electron_volt / 1e-20 / atomic_mass) / (2 * math.pi * c
 
 _HALF_WINDOW = 0.12  # of r_e: where the well is fitted
 _DEGREE = 8
+_FEWEST_STENCILS = 4
 _STENCIL_SPAN = 0.031  # of r: just the clusters of the standard grid, not their neighbours
 
 
@@ -53,38 +54,61 @@ class Well:
 
 
 def noise(curve: Curve) -> float:
-    """Rounding noise of the energies, eV: 4 eps·|E|, single precision unless known better."""
-    finite = curve.energy[np.isfinite(curve.energy)]
+    """Noise of the energies, eV: measured, and never below rounding.
+
+    The sixth difference of seven evenly spaced points has sqrt(924) times their noise and next to
+    nothing of a smooth curve. The median over the outer stencils of the standard grid counts; a
+    curve without stencils gets 4 eps·|E|, single precision unless its dtype is stated.
+    """
+    finite = np.abs(curve.energy[np.isfinite(curve.energy)])
     if not finite.size:
         return 0.0
-    eps = np.finfo(np.float64 if curve.provenance.get("dtype") == "float64" else np.float32).eps
-    return 4.0 * float(eps) * float(np.median(np.abs(finite)))
+    dtype = curve.provenance.get("dtype")
+    size = float(np.median(finite))
+    differences = _sixth_differences(curve)
+    if differences.size < _FEWEST_STENCILS:
+        return 4.0 * float(np.finfo(dtype or np.float32).eps) * size
+    floor = float(np.finfo(dtype or np.float64).eps) * size
+    outer = differences[len(differences) // 2 :]  # a hole's features are no noise
+    return max(floor, float(np.median(outer)) / (0.6745 * math.sqrt(924)))
 
 
-def find_well(curve: Curve, low: float, high: float) -> Well | None:
-    """Find the lowest proper minimum between `low` and `high` (Å).
+def _sixth_differences(curve: Curve) -> np.ndarray:
+    """|sixth difference| of the energy over every narrow, even stencil of seven finite points."""
+    if len(curve) < 7:
+        return np.empty(0)
+    r = np.lib.stride_tricks.sliding_window_view(curve.r, 7)
+    energy = np.lib.stride_tricks.sliding_window_view(curve.energy, 7)
+    steps = np.diff(r, axis=1)
+    even = np.ptp(steps, axis=1) < 1e-6 * r[:, 3]
+    narrow = r[:, 6] - r[:, 0] < _STENCIL_SPAN * r[:, 3]
+    use = even & narrow & np.all(np.isfinite(energy), axis=1)
+    return np.asarray(np.abs(np.diff(energy[use], n=6, axis=1)[:, 0]))
+
+
+def find_well(curve: Curve, low: float, high: float, floor: float = -math.inf) -> Well | None:
+    """Find the lowest proper minimum between `low` and `high` (Å) that is not below `floor` (eV).
 
     A local polynomial (degree 8, least squares, r within 12 % of the minimum, at least nine points)
-    gives position and curvature. `None` when no grid point lies below both its neighbours by more
-    than the noise, or when the neighbourhood holds non-finite points.
+    gives position and curvature. Non-finite points are left out. `None` when no minimum stands out
+    of the noise.
     """
-    r, energy = curve.r, curve.energy
-    inside = np.flatnonzero((r >= low) & (r <= high))
-    inside = inside[(inside > 0) & (inside < len(r) - 1)]
-    lowest = [
-        int(i)
-        for i in inside
-        if np.all(np.isfinite(energy[i - 1 : i + 2])) and energy[i] <= energy[i - 1 : i + 2].min()
-    ]
-    if not lowest:
+    finite = np.isfinite(curve.energy)
+    r, energy = curve.r[finite], curve.energy[finite]
+    if len(r) < 3:
         return None
-    centre = min(lowest, key=lambda i: energy[i])
+    middle = energy[1:-1]
+    is_lowest = (middle <= energy[:-2]) & (middle <= energy[2:]) & (middle >= floor)
+    candidates = 1 + np.flatnonzero(is_lowest & (r[1:-1] >= low) & (r[1:-1] <= high))
+    if not candidates.size:
+        return None
+    centre = int(candidates[np.argmin(energy[candidates])])
     fit, coarser = (_fit(r, energy, centre, degree) for degree in (_DEGREE, _DEGREE - 2))
     if fit is None or coarser is None:
         return None
     (r_e, e_min, k), (r_2, _, k_2) = fit, coarser
-    depth = min(np.nanmax(energy[centre:]), np.nanmax(energy[: centre + 1])) - e_min
-    if not k > 0 or not depth > 5 * noise(curve):
+    depth = min(energy[centre:].max(), energy[: centre + 1].max()) - e_min
+    if not depth > 5 * noise(curve):
         return None
     return Well(r_e, e_min, k, abs(r_e - r_2), abs(k - k_2))
 
@@ -94,18 +118,20 @@ def _fit(
 ) -> tuple[float, float, float] | None:
     """Position, energy and curvature of the minimum of a local polynomial, or `None`."""
     near = np.flatnonzero(np.abs(r - r[centre]) <= _HALF_WINDOW * r[centre])
-    first = max(0, min(near[0], centre - 4))
-    last = min(len(r), max(near[-1], centre + 4) + 1)
-    if last - first <= degree or not np.all(np.isfinite(energy[first:last])):
+    first = max(0, min(int(near[0]), centre - 4))
+    last = min(len(r), max(int(near[-1]), centre + 4) + 1)
+    if last - first <= degree:
         return None
     polynomial = Polynomial.fit(r[first:last], energy[first:last], degree)
+    curvature = polynomial.deriv(2)
     roots = polynomial.deriv().roots()
     real = np.real(roots[np.abs(np.imag(roots)) < 1e-8 * r[centre]])
-    real = real[(real >= r[centre - 1]) & (real <= r[centre + 1])]
+    real = real[(real >= r[first]) & (real <= r[last - 1])]
+    real = real[curvature(real) > 0]
     if not real.size:
         return None
-    r_e = float(real[np.argmin(polynomial(real))])
-    return r_e, float(polynomial(r_e)), float(polynomial.deriv(2)(r_e))
+    r_e = float(real[np.argmin(np.abs(real - r[centre]))])
+    return r_e, float(polynomial(r_e)), float(curvature(r_e))
 
 
 @dataclass(frozen=True)

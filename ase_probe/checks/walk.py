@@ -1,7 +1,7 @@
 """The way inward: from the minimum up the repulsive wall, and the holes met on it.
 
-The walk starts at the model's minimum, or, for a pair the model does not bind, where its energy
-first exceeds 50 meV. A fall of the energy on the way in is a hole.
+The walk starts at the model's minimum, or, for a pair without one, at the farthest distance where
+one could be. A fall of the energy on the way in is a hole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["CAP", "Walk", "walk_inward"]
 CAP = 50.0
 """eV: no thermal collision climbs higher (profile md)."""
 
-_UNBOUND_START = 0.050  # eV above E_∞
+_NO_WALL = 0.050  # eV above E_∞: less is no wall
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Walk:
     Attributes
     ----------
     r, energy
-        (m,), Å and eV above E_∞, from outside to inside, cut at the first non-finite energy.
+        (m,), Å and eV above E_∞, from outside to inside; finite points only.
     complete
         Does it reach the shortest distance of the grid?
     holes
@@ -46,11 +46,11 @@ class Walk:
         return max(0, min(ends))
 
 
-def walk_inward(curve: Curve, e_inf: float, r_e: float | None, noise: float) -> Walk | None:
-    """Walk inward along a curve; `None` when there is no wall to walk on.
+def walk_inward(curve: Curve, e_inf: float, start: float, noise: float) -> Walk | None:
+    """Walk inward along a curve; `None` when there is nothing to walk on.
 
     A hole begins where the energy lies below its running maximum by more than 20 meV, 1 % of the
-    climb so far, and five times the noise.
+    climb so far, and five times the noise. Missing points are stepped over.
 
     Parameters
     ----------
@@ -58,28 +58,20 @@ def walk_inward(curve: Curve, e_inf: float, r_e: float | None, noise: float) -> 
         The curve.
     e_inf
         Its zero, eV.
-    r_e
-        Its minimum, Å; `None` for an unbound pair.
+    start
+        Where to begin, Å: its minimum, or the farthest place where one could be.
     noise
-        Rounding noise of its energies, eV.
+        Noise of its energies, eV.
     """
-    if not np.isfinite(e_inf):
+    inside = np.flatnonzero(np.isfinite(curve.energy) & (curve.r <= start))[::-1]
+    if not inside.size:
         return None
-    if r_e is not None:
-        start = int(np.argmin(np.abs(curve.r - r_e)))
-    else:
-        with np.errstate(invalid="ignore"):
-            above = np.flatnonzero(curve.energy - e_inf >= _UNBOUND_START)
-        if not above.size:
-            return None
-        start = int(above[-1])
-    r, energy = curve.r[: start + 1][::-1], curve.energy[: start + 1][::-1] - e_inf
-    bad = np.flatnonzero(~np.isfinite(energy))
-    stop = int(bad[0]) if bad.size else len(r)
-    if not stop:
+    # The grid point nearest to the minimum may lie just outside it.
+    r, energy = curve.r[inside], curve.energy[inside] - e_inf
+    if np.all(energy < _NO_WALL):
         return None
-    holes = tuple(_holes(energy[:stop], 5 * noise))
-    return Walk(r[:stop], energy[:stop], stop == start + 1, holes)
+    complete = bool(inside[-1] == 0)
+    return Walk(r, energy, complete, tuple(_holes(energy, 5 * noise)))
 
 
 def _holes(energy: np.ndarray, noise: float) -> list[tuple[int, int]]:

@@ -38,11 +38,14 @@ class Evaluation:
         n arrays (n_atoms, 3), eV/Å.
     failures
         Index of the structure -> what went wrong.
+    has_forces
+        Did the model offer forces for any structure?
     """
 
     energy: np.ndarray
     forces: list[np.ndarray]
     failures: dict[int, str] = field(default_factory=dict)
+    has_forces: bool = False
 
 
 @dataclass
@@ -84,7 +87,8 @@ class Evaluator:
                 result.failures[index] = f"the model does not know {', '.join(unknown)}"
             else:
                 known.append(index)
-        limit = 2 * self.adapter.batch_size  # atoms in one batch
+        full = 2 * self.adapter.batch_size  # atoms in one batch
+        limit = full
         done = total - len(known)
         pending = _chunks(known, structures, limit)[::-1]
         while pending:
@@ -99,6 +103,8 @@ class Evaluator:
                     limit = max(2, limit // 2)
                 pending += [chunk[half:], chunk[:half]]
                 continue
+            if isinstance(answer, Raised) and answer.out_of_memory:
+                limit = full  # one structure alone is too large: no reason for small batches
             for position, index in enumerate(chunk):
                 if isinstance(answer, Raised):
                     result.failures[index] = answer.message
@@ -115,11 +121,11 @@ class Evaluator:
             return []
         return sorted(set(atoms.symbols) - set(self.card.elements))
 
-    def _batch(self, batch: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]] | Raised:
-        def call() -> tuple[np.ndarray, list[np.ndarray]]:
+    def _batch(self, batch: Sequence[Atoms]) -> _Answer | Raised:
+        def call() -> _Answer:
             raw_energies, raw_forces = self.adapter.evaluate(self.calculator, batch)
             energies = np.asarray(raw_energies, dtype=float)
-            forces = [np.asarray(array, dtype=float) for array in raw_forces]
+            forces = [None if f is None else np.asarray(f, dtype=float) for f in raw_forces]
             if energies.shape != (len(batch),) or len(forces) != len(batch):
                 raise ValueError(
                     f"the model returned energies of shape {energies.shape} and {len(forces)} "
@@ -130,9 +136,15 @@ class Evaluator:
         return attempt(call)
 
 
-def _store(result: Evaluation, index: int, energy: float, forces: np.ndarray) -> None:
+_Answer = tuple[np.ndarray, list[np.ndarray | None]]
+
+
+def _store(result: Evaluation, index: int, energy: float, forces: np.ndarray | None) -> None:
     """Keep the energy even where the forces cannot be used."""
     result.energy[index] = energy
+    result.has_forces |= forces is not None
+    if forces is None:
+        return
     expected = result.forces[index].shape
     if forces.shape == expected:
         result.forces[index] = forces

@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Raised:
     """The exception a call ended with."""
 
-    error: Exception
+    error: Exception | SystemExit
 
     @property
     def message(self) -> str:
@@ -35,8 +35,8 @@ class Raised:
 
 
 def attempt(call: Callable[[], T]) -> T | Raised:
-    """Return what `call` returns, or the exception it raised; an interrupt passes through."""
+    """Return what `call` returns, or what it raised; an interrupt passes through."""
     try:
         return call()
-    except Exception as error:  # noqa: BLE001  foreign code: see the module's first lines
+    except (Exception, SystemExit) as error:  # noqa: BLE001  foreign code, see above
         return Raised(error)

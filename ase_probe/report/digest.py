@@ -76,13 +76,16 @@ def telling(audit: Audit, limit: int = 3) -> list[tuple[Finding, int]]:
 
     One per group, because a hole, its barrier and its trust radius are one story.
     """
+    order = list(dict.fromkeys(finding.check for finding in audit.findings))
     groups: dict[str, list[Finding]] = defaultdict(list)
-    for finding in sorted(audit.findings, key=severity):
+    # Within a group the checks stand in order of importance.
+    for finding in sorted(audit.findings, key=lambda f: (order.index(f.check), severity(f))):
         if finding.status == "fail":
             groups[finding.group].append(finding)
     picked = [
         (rows[0], len({row.dimer for row in rows} - {rows[0].dimer})) for rows in groups.values()
     ]
+    picked.sort(key=lambda pair: severity(pair[0]))
     return picked[:limit]
 
 
@@ -147,9 +150,9 @@ def headline(audit: Audit) -> str:
     counts = Counter(finding.status for finding in audit.findings)
     names = {finding.dimer for finding in audit.findings} | set(audit.curves)
     asked = percent(audit.coverage)
-    said = (
-        f"scores {audit.score:.2f} of{NBSP}1 and answers {asked} of the dimers it was asked about. "
-    )
+    judged = any(counts[status] for status in ("fail", "warn", "pass"))
+    score = f"scores {audit.score:.2f} of{NBSP}1" if judged else "has no score"
+    said = f"{score} and answers {asked} of the dimers it was asked about. "
     fails, warns, passes = (counts[status] for status in ("fail", "warn", "pass"))
     if fails or warns:
         parts = []
@@ -184,11 +187,14 @@ def command(audit: Audit) -> str | None:
 
 
 def next_command(audit: Audit) -> str:
-    """Return what to run next: the same audit as a page to look at."""
+    """Return what to run next: the same audit as a page, or a larger one."""
     said = command(audit)
+    model = shlex.quote(clean(audit.card.name))
     if said is None:
-        said = f"ase-probe audit {shlex.quote(clean(audit.card.name))} --suite standard"
-    return said if "--html" in said.split() else f"{said} --html report.html"
+        return f"ase-probe audit {model} --suite standard --html report.html"
+    if "--html" in said.split():
+        return f"ase-probe audit {model} --suite homonuclear --html homonuclear.html"
+    return f"{said} --html report.html"
 
 
 def zero(curve: Curve) -> tuple[float, str]:

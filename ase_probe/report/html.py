@@ -32,6 +32,7 @@ _GLYPHS = {
     "fail": "×", "warn": "!", "inherited": "i", "pass": "·", "out-of-domain": "o", "trivial": "t",
     "unresolved": "?", "not-run": "–",
 }  # fmt: skip
+_MAX_HOLES = 12  # in the list; the overview has them all
 _SPELLED = re.compile(r"[A-Za-z0-9+@-]+")
 
 
@@ -119,9 +120,12 @@ def _holes(audit: Audit, anchors: Mapping[str, str]) -> str:
     if not found:
         return ""
     items = []
-    for finding, telling in found:
+    for finding, telling in found[:_MAX_HOLES]:
         said = "; farther in, ".join(hole.sentence() for hole in telling)
         items.append(f"<li>{_link(finding.dimer, anchors)} <span>{escape(said)}</span></li>")
+    if len(found) > _MAX_HOLES:
+        more = f"and {len(found) - _MAX_HOLES} more, behind higher barriers"
+        items.append(f'<li><span></span><span class="muted">{more}</span></li>')
     return f'<h2>Holes on compression</h2><ul class="stories holes">{"".join(items)}</ul>'
 
 

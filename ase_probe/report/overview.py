@@ -32,6 +32,10 @@ class Hole:
         """Say what happens."""
         barrier, depth = quantity(self.barrier, "eV"), quantity(self.depth, "eV")
         edge, bottom = quantity(self.edge, "Å"), quantity(self.bottom, "Å")
+        if self.barrier <= 0:
+            return (
+                f"inside {edge}, without leaving the well, the energy falls to {depth} at {bottom}"
+            )
         return f"behind {barrier} at {edge} the energy falls to {depth} at {bottom}"
 
 

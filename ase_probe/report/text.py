@@ -213,7 +213,8 @@ def _groups(audit: Audit, width: int) -> list[Line]:
         line.append((_pad(MISSING if score is None else f"{score:.2f}", 7, right=True), "strong"))
         if bar:
             full = 0 if score is None else round(score * bar)
-            line += [("  ", ""), ("█" * full, "accent"), ("░" * (bar - full), "dim")]
+            rest = (" " if score is None else "░") * (bar - full)
+            line += [("  ", ""), ("█" * full, "accent"), (rest, "dim")]
         judged = [counts[head] for head in ("fail", "warn", "pass")]
         numbers = [*judged, sum(counts.values()) - sum(judged)]
         for head, n in zip(heads, numbers, strict=False):
@@ -416,7 +417,7 @@ def report_lines(audit: Audit, *, width: int = WIDTH, verbose: bool = False) -> 
     if not verbose:
         lines += _unjudged(audit, width)
     lines += _legend(audit, width)
-    lines += [[], [("Next, with every curve drawn:", "dim")]]
+    lines += [[], [("Next:", "dim")]]
     command = _flow([(digest.next_command(audit), "strong")], width - 2, 4, first=[("  ", "")])
     for line in command[:-1]:
         line.append((" \\", "dim"))  # so that the command can still be pasted

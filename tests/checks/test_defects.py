@@ -58,7 +58,7 @@ def bump(centre, width, height):
 
 def test_a_clean_curve_has_only_its_soft_wall():
     # Morse's wall ends at 360 eV, so that only ZBL has something to say.
-    assert outcome(case()) == {"compression.zbl": "fail"}
+    assert outcome(case()) == {"compression.zbl": "warn"}
 
 
 def test_a_hole():
@@ -100,7 +100,7 @@ def test_a_hump_on_the_way_out():
     assert outcome(found).keys() - {"compression.zbl"} == {"dissociation.extra_extremum"}
     hump = CHECKS["dissociation.extra_extremum"](found)
     assert hump.status == "warn"  # no reference: never more
-    assert hump.value == pytest.approx(0.2, abs=0.2)
+    assert hump.value == pytest.approx(0.24, abs=0.05)
     assert hump.details["r_top"] == pytest.approx(2.7, abs=0.1)
 
 
@@ -155,9 +155,139 @@ def test_nan_in_the_well():
         hit = (r > 1.0) & (r < 1.2)
         return np.where(hit, np.nan, energy), np.where(hit, np.nan, force)
 
-    found = outcome(case(change))
-    assert found["robustness.finite"] == "fail"
-    assert found["dissociation.r_e"] == "fail"
+    found = case(change)
+    assert outcome(found)["robustness.finite"] == "fail"
+    # What is left of the well still shows where the minimum must be.
+    assert CHECKS["dissociation.r_e"](found).value == pytest.approx(R_E, abs=0.01)
+
+
+def test_one_missing_point_costs_robustness_only():
+    missing = int(np.argmin(np.abs(R - 1.164)))
+
+    def change(r, energy, force):
+        energy, force = energy.copy(), force.copy()
+        energy[missing] = force[missing] = np.nan
+        return energy, force
+
+    assert outcome(case(change)).keys() - {"compression.zbl"} == {"robustness.finite"}
+
+
+def test_a_model_that_stops_at_its_cutoff_keeps_its_well():
+    def change(r, energy, force):
+        return np.where(r > 6.0, np.nan, energy), np.where(r > 6.0, np.nan, force)
+
+    found = case(change)
+    assert outcome(found).keys() - {"compression.zbl"} == {"robustness.finite"}
+    assert CHECKS["dissociation.D_e"](found).status == "pass"
+
+
+def test_a_hole_in_place_of_the_bond_is_no_bond():
+    for centre in (0.9, 0.95, 1.0):
+        found = case(bump(centre, 0.05, -400.0))
+        assert CHECKS["compression.barrier"](found).status == "fail", centre
+        assert CHECKS["dissociation.D_e"](found).status != "unresolved", centre
+
+
+def test_a_metastable_ion_is_no_hole():
+    dimer = Dimer.parse("He2++")
+    r = grid("standard", dimer, 5.0)
+    x = np.exp(-3 * (r - 0.7))
+    energy = 14.4 / r + 14.0 * (x * x - 2 * x)
+    found = Case(dimer, ModelCard(name="m", family="f"), Curve(r=r, energy=energy))
+    assert found.well is None
+    assert found.minimum is not None
+    assert not found.walk.holes
+    assert CHECKS["compression.barrier"](found).status == "pass"
+
+
+def test_a_wall_that_never_rises_is_not_trusted():
+    found = case(lambda r, e, f: (np.where(r < 0.9, 2.7, e), np.where(r < 0.9, 0.0, f)))
+    assert CHECKS["compression.barrier"](found).status == "fail"
+    trust = CHECKS["compression.r_trust"](found)
+    assert trust.status == "warn"
+    assert "never reaches 50 eV" in trust.reason
+
+
+def test_a_jump_of_the_energy_is_seen_between_the_stencils():
+    def jump(r, energy, force):
+        return energy + np.where(r < 2.63, 0.0, 1.5), force
+
+    found = CHECKS["consistency.force"](case(jump))
+    assert found.status == "fail"
+    assert found.details["r"] == pytest.approx(2.63, abs=0.1)
+
+
+def test_forces_must_balance_and_point_along_the_bond():
+    clean = case()
+    for atom, axis in ((0, 2), (1, 0)):
+        forces = clean.curve.forces.copy()
+        forces[:, atom, axis] += 5.0
+        curve = Curve(
+            r=R, energy=clean.curve.energy, forces=forces, provenance={"dtype": "float64"}
+        )
+        finding = CHECKS["consistency.force"](Case(N2, clean.card, curve))
+        assert finding.status == "fail"
+        assert "F₁ = −F₂" in finding.reason
+
+
+def test_an_energy_offset_hides_nothing():
+    for offset in (0.0, -1e5):
+        curve = case(lambda r, e, f, offset=offset: (e + offset, 1.2 * f)).curve
+        unknown = Curve(r=R, energy=curve.energy, forces=curve.forces)  # no dtype stated
+        finding = CHECKS["consistency.force"](Case(N2, ModelCard(name="m", family="f"), unknown))
+        assert finding.status == "fail"
+        assert finding.score == 0.0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_noise_does_not_hide_a_deep_well(seed):
+    nacl = Dimer.parse("NaCl")
+    r = grid("standard", nacl, 5.0)
+    x = np.exp(-0.9 * (r - 2.36))
+    rng = np.random.default_rng(seed)
+    energy = 4.29 * (x * x - 2 * x) + 1e-3 * rng.standard_normal(len(r))
+    found = Case(nacl, ModelCard(name="m", family="f"), Curve(r=r, energy=energy))
+    assert found.noise == pytest.approx(1e-3, rel=0.9)
+    assert found.well.r_e == pytest.approx(2.36, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["standard", "matbench", "ml-peg"])
+@pytest.mark.parametrize("dimer", ["H2", "H2+", "HeH++"])
+def test_the_truth_passes_on_every_grid(name, dimer):
+    dimer = Dimer.parse(dimer)
+    r = grid(name, dimer, 5.0)
+    exact = references(dimer, r)["exact"]
+    change = lambda *_: (exact.energy + 7.0, exact.axial_force)  # noqa: E731
+    found = case(change, dimer, r, atom_energies=[3.5, 3.5])
+    assert {k: v for k, v in outcome(found).items() if v == "fail"} == {}
+    assert all(f.score in (None, 1.0) for f in run(found, select(None)) if f.status == "pass")
+
+
+def test_a_false_bond_of_helium_fails():
+    he2 = Dimer.parse("He2")
+    r = grid("standard", he2, 5.0)
+    x = np.exp(-3 * (r - 1.0))
+    found = Case(
+        he2,
+        ModelCard(name="m", family="f", level_of_theory="PBE"),
+        Curve(r=r, energy=1.43 * (x * x - 2 * x), provenance={"dtype": "float64"}),
+        constants=constants(he2),
+    )
+    finding = CHECKS["dissociation.D_e"](found)
+    assert finding.status == "fail"
+    assert finding.value == pytest.approx(1.43, abs=1e-3)
+
+
+def test_a_short_grid_cannot_judge_an_ionic_tail():
+    nacl = Dimer.parse("NaCl")
+    r = np.linspace(1.0, 6.0, 200)
+    energy = -14.4 / r + 300 * np.exp(-3 * r) * 10
+    found = Case(
+        nacl, ModelCard(name="m", family="f"), Curve(r=r, energy=energy), constants=constants(nacl)
+    )
+    finding = CHECKS["dissociation.D_e"](found)
+    assert finding.status == "unresolved"
+    assert "uncertain by" in finding.reason
 
 
 def test_nan_on_the_wall_breaks_it_off():
@@ -169,7 +299,7 @@ def test_nan_on_the_wall_breaks_it_off():
     assert barrier.status == "fail"
     assert barrier.score == 0.0
     trust = CHECKS["compression.r_trust"](found)
-    assert trust.details["reason"] == "non-finite energy"
+    assert trust.details["reason"] == "no energies inside"
     assert trust.value == pytest.approx(0.8, abs=0.03)
 
 
@@ -220,7 +350,7 @@ def test_exact_h2_passes_everything():
 
 
 @pytest.mark.parametrize(
-    ("r_e_shift", "status"), [(0.005, "pass"), (0.05, "unresolved"), (0.3, "fail")]
+    ("r_e_shift", "status"), [(0.005, "pass"), (0.05, "unresolved"), (0.1, "fail")]
 )
 def test_labels_get_the_benefit_of_the_doubt(r_e_shift, status):
     energy, force = potential(R - r_e_shift)

@@ -79,13 +79,25 @@ def test_single_precision_costs_little():
         lambda r: 1.0 / r,
         lambda r: 0 * r,
         lambda r: np.nan * r,
-        lambda r: np.where(np.abs(r - 1.1) < 0.05, np.nan, (r - 1.1) ** 2),
         lambda r: -r,
     ],
 )
 def test_no_well_where_there_is_none(energy):
     r = grid("standard", Dimer.parse("N2"))
     assert find_well(Curve(r=r, energy=energy(r)), 0.8, 2.5) is None
+
+
+def test_missing_points_are_stepped_over():
+    r = grid("standard", Dimer.parse("N2"))
+    energy = np.where(np.abs(r - 1.1) < 0.05, np.nan, (r - 1.1) ** 2)
+    assert find_well(Curve(r=r, energy=energy), 0.8, 2.5).r_e == pytest.approx(1.1, abs=1e-6)
+
+
+def test_a_well_below_the_floor_is_none():
+    r = grid("standard", Dimer.parse("N2"))
+    energy = -20 * np.exp(-(((r - 1.1) / 0.2) ** 2))
+    assert find_well(Curve(r=r, energy=energy), 0.8, 2.5, floor=-15.0) is None
+    assert find_well(Curve(r=r, energy=energy), 0.8, 2.5) is not None
 
 
 def test_noise_is_not_a_well():

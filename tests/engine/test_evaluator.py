@@ -81,6 +81,13 @@ def test_out_of_memory_halves_the_batches_for_good():
     assert sum(batch is None for batch in adapter.batches) <= 4
 
 
+def test_one_structure_too_large_does_not_shrink_the_batches():
+    adapter = Fake(8, {5}, MemoryError)
+    result = make(adapter).evaluate(structures([2] * 80))
+    assert list(result.failures) == [5]
+    assert max(len(batch) for batch in adapter.batches[-3:]) == 8
+
+
 def test_failure_keeps_the_message_short():
     result = make(Fake(1, {0})).evaluate(structures([1]))
     assert result.failures == {0: "RuntimeError: broken by {0}"}
