@@ -13,7 +13,7 @@ from pathlib import Path
 from ase_probe import cli, models
 from ase_probe.baselines import TIERS
 from ase_probe.checks import CHECKS
-from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS, Limit, Threshold
+from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS, Cap, Limit, Threshold
 from ase_probe.engine.opening import install_command
 from ase_probe.grids import GRIDS
 from ase_probe.registry import families
@@ -143,16 +143,17 @@ def _amount(limit: Limit, unit: str) -> str:
     absolute = f"{limit.absolute:g} {unit}"
     if not limit.relative:
         return absolute
-    return f"max({absolute}, {100 * limit.relative:g} %)"
+    choice = "min" if isinstance(limit, Cap) else "max"
+    return f"{choice}({absolute}, {100 * limit.relative:g} %)"
 
 
 def allowances_table() -> str:
     """How far the labels may be from the truth."""
     return table(
-        ("check", "allowance for the labels"),
+        ("check", "labels may lie below the truth by", "above it by"),
         [
-            (f"`{name}`", _amount(limit, THRESHOLDS[name].unit))
-            for name, limit in LABEL_ALLOWANCE.items()
+            (f"`{name}`", *(_amount(limit, THRESHOLDS[name].unit) for limit in limits))
+            for name, limits in LABEL_ALLOWANCE.items()
         ],
     )
 

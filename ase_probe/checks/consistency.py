@@ -43,7 +43,7 @@ def force(case: Case) -> Finding:
     innermost = max(0.2, case.walk.r[case.walk.end()] if case.walk else 0.0)
     excess = {
         "F = −dE/dr": _gradient_excess(case, axial, fails),
-        "E(i) − E(i+1) = ∫F dr": _work_excess(case, axial, fails),
+        "E(i) − E(i+1) = ∫F dr": _work_excess(case, axial, fails, innermost),
         "F₁ = −F₂ along the bond": _asymmetry(curve.forces),
     }
     judged = int(np.sum(np.isfinite(excess["F = −dE/dr"]) & (curve.r >= innermost)))
@@ -84,11 +84,12 @@ def _gradient_excess(case: Case, axial: np.ndarray, fails: np.ndarray) -> np.nda
         return np.where(error < fails / 3, np.maximum(0.0, deviation - error), np.nan)
 
 
-def _work_excess(case: Case, axial: np.ndarray, fails: np.ndarray) -> np.ndarray:
+def _work_excess(case: Case, axial: np.ndarray, fails: np.ndarray, innermost: float) -> np.ndarray:
     """How far −ΔE/Δr lies outside the range of F around the interval (n,); 0 below `fails`.
 
     The mean of F over an interval lies between its extremes there; two points beyond each end, and
-    once more the whole range, stand for what F does between the points.
+    once more the whole range, stand for what F does between the points. Intervals whose
+    neighbourhood reaches inside `innermost` (Å) are left out.
     """
     r, energy = case.curve.r, case.curve.energy
     excess = np.zeros(len(r))
@@ -100,7 +101,8 @@ def _work_excess(case: Case, axial: np.ndarray, fails: np.ndarray) -> np.ndarray
         low, high = near.min(axis=1), near.max(axis=1)
         slack = high - low + 10 * case.noise / np.diff(r)[2:-2]
         outside = np.maximum(low - mean, mean - high) - slack
-        excess[2:-3] = np.where(outside > fails[2:-3], outside, 0.0)
+        inside = r[:-5] >= innermost
+        excess[2:-3] = np.where(inside & (outside > fails[2:-3]), outside, 0.0)
     return excess
 
 
