@@ -1,0 +1,173 @@
+"""Every bundled family keeps the contract; so does the suite itself."""
+
+import importlib.util
+
+import pytest
+from ase.build import molecule
+from broken_models import Pair, WrongForces
+
+from ase_probe import Probe, testing
+from ase_probe.errors import ModelLoadError
+from ase_probe.model import AdapterBase, ModelCard
+from ase_probe.testing import CONTRACT, Subject, contract
+
+FLOAT32 = {"energy_tolerance": 2e-4, "force_tolerance": 2e-3}
+FLOAT64 = {"energy_tolerance": 1e-6, "force_tolerance": 1e-5}
+
+
+def have(module):
+    return importlib.util.find_spec(module) is not None
+
+
+def sevennet():
+    from sevenn.calculator import SevenNetCalculator
+
+    return SevenNetCalculator("7net-0", device="cpu")
+
+
+def chgnet():
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    return CHGNetCalculator(use_device="cpu")
+
+
+def gfn2():
+    from tblite.ase import TBLite
+
+    return TBLite(method="GFN2-xTB", verbosity=0)
+
+
+SUBJECTS = [Subject("morse", **FLOAT64)]
+if have("sevenn"):
+    SUBJECTS += [
+        Subject("7net-0", vendor=sevennet, **FLOAT32),
+        Subject("7net-0", options={"dtype": "float64"}, **FLOAT64),
+    ]
+if have("chgnet"):
+    SUBJECTS += [Subject("chgnet-0.3.0", **FLOAT32), Subject("chgnet-r2scan", **FLOAT32)]
+if have("tblite"):
+    SUBJECTS += [
+        Subject(
+            "gfn2-xtb",
+            structures=[molecule(name) for name in ("H2O", "N2", "CH4", "CO2", "HCl")],
+            vendor=gfn2,
+            expected_failures={
+                "boxed_equals_free": "electrostatics: periodic images are felt at any box size"
+            },
+            **FLOAT64,
+        )
+    ]
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:No tensor product accelerator:UserWarning"),
+]
+
+test_contract = contract(*SUBJECTS)
+
+
+class Family(AdapterBase):
+    """A family around one calculator, for planting defects."""
+
+    family = "planted"
+
+    def __init__(self, calculator):
+        self.calculator = calculator
+        self.cards = (
+            ModelCard(
+                name="planted", family="planted", level_of_theory="none", licence="MIT",
+                elements=("H", "N"), uses_charge=False, uses_spin=False, dtypes=("float64",),
+            ),
+        )  # fmt: skip
+
+    def load(self, card, *, device, dtype, task, checkpoint):
+        if checkpoint is not None:
+            raise ModelLoadError("no checkpoint")
+        return self.calculator
+
+
+@pytest.fixture
+def planted(monkeypatch):
+    def plant(adapter):
+        monkeypatch.setattr(testing, "resolve", lambda name: (adapter, adapter.cards[0]))
+        monkeypatch.setattr("ase_probe.calculator.resolve", testing.resolve)
+        return Subject("planted", **FLOAT64)
+
+    return plant
+
+
+def broken_checks(subject):
+    broken = set()
+    for name, check in CONTRACT.items():
+        try:
+            check(subject)
+        except (AssertionError, pytest.fail.Exception):
+            broken.add(name)
+        except pytest.skip.Exception:
+            pass
+    return broken
+
+
+class Drifts(Pair):
+    """Every answer a little higher than the last."""
+
+    calls = 0
+
+    def answer(self, atoms, energy, forces):
+        self.calls += 1
+        return {"energy": energy + 0.01 * self.calls, "forces": forces}
+
+
+class FeelsPlace(Pair):
+    """Knows where the origin is."""
+
+    def answer(self, atoms, energy, forces):
+        return {"energy": energy + 0.1 * atoms.positions[0, 2], "forces": forces}
+
+
+def test_a_sound_family_keeps_the_contract(planted):
+    assert broken_checks(planted(Family(Pair()))) == set()
+
+
+@pytest.mark.parametrize(
+    ("calculator", "caught"),
+    [
+        (WrongForces, {"force_is_minus_the_gradient"}),
+        (FeelsPlace, {"translation_changes_nothing", "rotation_turns_the_forces"}),
+        (Drifts, {"same_answer_twice", "calculator_gives_the_same_as_the_batch"}),
+    ],
+)
+def test_a_planted_defect_is_caught(planted, calculator, caught):
+    assert caught <= broken_checks(planted(Family(calculator())))
+
+
+def test_a_family_that_forgets_its_card_is_caught(planted):
+    family = Family(Pair())
+    family.cards = (ModelCard(name="planted", family="planted", elements=("H", "N")),)
+    assert "card_is_complete" in broken_checks(planted(family))
+
+
+def test_a_batch_that_mixes_up_its_structures_is_caught(planted):
+    class Mixed(Family):
+        batch_size = 8
+
+        def evaluate(self, calculator, structures):
+            energies, forces = super().evaluate(calculator, structures)
+            return energies[::-1], forces
+
+    assert "calculator_gives_the_same_as_the_batch" in broken_checks(planted(Mixed(Pair())))
+
+
+def test_expected_failures_must_exist_and_must_fail():
+    with pytest.raises(ValueError, match="no such contract check: nonsense"):
+        contract(Subject("morse", expected_failures={"nonsense": "x"}))
+    test = contract(Subject("morse", expected_failures={"same_answer_twice": "flaky"}))
+    subject = Subject("morse", expected_failures={"same_answer_twice": "flaky"})
+    with pytest.raises(AssertionError, match="was expected to fail"):
+        test(subject, "same_answer_twice")
+
+
+def test_the_probe_is_loaded_once():
+    subject = Subject("morse")
+    assert subject.probe is subject.probe
+    assert isinstance(subject.probe, Probe)
