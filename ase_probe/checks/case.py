@@ -19,6 +19,7 @@ from ase_probe.model import ModelCard
 __all__ = ["Case", "at_most_warn"]
 
 _DEEPEST_BOND = 15.0  # eV
+_SHORTEST_BOND = 0.5  # of Σr_cov
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Case:
 
     @cached_property
     def well_window(self) -> tuple[float, float]:
-        """Where a minimum can be, Å: 0.6 Σr_cov to 1.6 Σr_cov or 1.3 van der Waals contacts."""
+        """Where a bond is expected, Å: 0.6 Σr_cov to 1.6 Σr_cov or 1.3 van der Waals contacts."""
         s = self.dimer.covalent_sum
         contact = mean_radius(self.dimer.symbols, "vdw")
         return 0.6 * s, max(1.6 * s, 2.6 * contact if contact else 0.0)
@@ -90,7 +91,15 @@ class Case:
         hole, and the walk inward finds it.
         """
         floor = self.e_inf - _DEEPEST_BOND
-        return find_well(self.curve, *self.well_window, floor=floor)
+        low, high = self.well_window
+        expected = find_well(self.curve, low, high, floor)
+        # Some bonds are shorter than 0.6 Σr_cov. A deeper minimum there is the bond only where
+        # the one farther out is a ripple; else it is a hole.
+        shorter = find_well(self.curve, _SHORTEST_BOND / 0.6 * low, high, floor)
+        if expected is None or shorter is None:
+            return expected or shorter
+        ripple = self.e_inf - expected.energy < 0.25 * (self.e_inf - shorter.energy)
+        return shorter if ripple else expected
 
     @cached_property
     def well(self) -> Well | None:

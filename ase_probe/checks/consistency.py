@@ -57,7 +57,11 @@ def force(case: Case) -> Finding:
             law, i = name, top
     if i < 0 or (not judged and excess[law][i] <= passes[i]):
         return case.finding(
-            check, "unresolved", "the grid is too coarse to differentiate the energy", unit="eV/Å"
+            check,
+            "unresolved",
+            "nowhere could the energy be differentiated well enough: the grid is too "
+            "coarse or the curve too rough",
+            unit="eV/Å",
         )
     finding = case.judged(
         check,
@@ -78,7 +82,8 @@ def _gradient_excess(case: Case, axial: np.ndarray, fails: np.ndarray) -> np.nda
     """|F + dE/dr| beyond the derivative's own error (n,); NaN where that error is too large."""
     error = case.slope.error
     if case.card.conservative:
-        error = np.maximum(error, unevenness(case.curve.r, axial))
+        stencils = np.flatnonzero(np.isfinite(error))
+        error = np.maximum(error, unevenness(case.curve.r, axial, stencils))
     with np.errstate(invalid="ignore"):
         deviation = np.abs(axial + case.slope.value)
         return np.where(error < fails / 3, np.maximum(0.0, deviation - error), np.nan)

@@ -164,16 +164,14 @@ def slope(curve: Curve) -> Slope:
     return Slope(seven, np.abs(seven - five) + weight * noise(curve))
 
 
-def unevenness(r: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """|value − polynomial through its six neighbours| (n,); NaN at the ends."""
+def unevenness(r: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Twice the largest distance of seven values from their cubic (n,), at the indices `at`."""
     result = np.full(len(r), np.nan)
-    if len(r) > 6:
-        windows = np.lib.stride_tricks.sliding_window_view(r, 7)
-        weights = _interpolation_weights(windows, 3)
-        weights[:, 3] = -1.0
-        stencil = np.lib.stride_tricks.sliding_window_view(values, 7)
-        with np.errstate(invalid="ignore", over="ignore"):
-            result[3:-3] = np.abs(np.sum(weights * stencil, axis=1))
+    for i in at:
+        stencil = slice(max(0, i - 3), i + 4)
+        if np.all(np.isfinite(values[stencil])):
+            cubic = Polynomial.fit(r[stencil], values[stencil], 3)
+            result[i] = 2.0 * np.abs(values[stencil] - cubic(r[stencil])).max()
     return result
 
 

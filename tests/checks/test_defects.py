@@ -188,6 +188,16 @@ def test_a_hole_in_place_of_the_bond_is_no_bond():
         assert CHECKS["dissociation.D_e"](found).status != "unresolved", centre
 
 
+def test_a_short_bond_is_no_hole_behind_a_ripple():
+    u2 = Dimer.parse("U2")  # Σr_cov = 3.92 Å
+    r = grid("standard", u2, 6.0)
+    x = np.exp(-1.5 * (r - 2.1))
+    energy = 5.4 * (x * x - 2 * x) - 0.02 * np.exp(-(((r - 6.0) / 0.2) ** 2))
+    found = Case(u2, ModelCard(name="m", family="f"), Curve(r=r, energy=energy))
+    assert found.well.r_e == pytest.approx(2.1, abs=1e-3)
+    assert CHECKS["compression.barrier"](found).status == "pass"
+
+
 def test_a_metastable_ion_is_no_hole():
     dimer = Dimer.parse("He2++")
     r = grid("standard", dimer, 5.0)
