@@ -63,9 +63,9 @@ def test_charge_blindness_is_seen_through_noise_and_spin():
 
 
 def test_a_spin_blind_model_is_not_asked_for_excited_spins():
-    found = audit("7net-0", dimers=["O2", "O2@1"])
-    assert statuses(found, "coverage.spin") == {"O2@1": "out-of-domain"}
-    assert list(found.curves) == ["O2"]
+    found = audit("lj", dimers=["Ar2", "Ar2@3"])
+    assert statuses(found, "coverage.spin") == {"Ar2@3": "out-of-domain"}
+    assert list(found.curves) == ["Ar2"]
 
 
 def test_an_energy_only_calculator_loses_its_forces_only():

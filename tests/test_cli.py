@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,11 @@ def test_progress_bar_on_a_terminal():
         (["morse", "--dimers", "nacl"], ["Did you mean 'NaCl'"]),
         (["morse", "--dimers", ","], ["No dimers"]),
         (["morse", "--device", "cuda"], ["does not run on 'cuda'"]),
-        (["7net-0", "--device", "cuda:99"], ["'cuda:99' is not there", "--device cpu"]),
+        pytest.param(
+            ["7net-0", "--device", "cuda:99"],
+            ["'cuda:99' is not there", "--device cpu"],
+            marks=pytest.mark.skipif(not find_spec("sevenn"), reason="needs sevenn"),
+        ),
         (["morse", "--dtype", "float32"], ["cannot use dtype 'float32'"]),
         (["morse", "--checks", "nonsense"], ["Unknown check 'nonsense'", "compression"]),
         (["morse", "--suite", "everything"], ["'everything' is not one of"]),
