@@ -118,6 +118,7 @@ class CHGNet(AdapterBase):
         extra="chgnet", modules=("chgnet",), distributions=("chgnet", "torch", "pymatgen")
     )
     devices = ("cpu", "cuda")
+    unpickles = True
     batch_size = 256
 
     def load(

@@ -160,6 +160,7 @@ class SevenNet(AdapterBase):
         extra="sevennet", modules=("sevenn",), distributions=("sevenn", "torch", "e3nn")
     )
     devices = ("cpu", "cuda")
+    unpickles = True
     batch_size = 256
 
     def load(

@@ -43,6 +43,7 @@ def audit(
     dtype: str | None = None,
     task: str | None = None,
     checkpoint: str | None = None,
+    trust_checkpoint: bool = False,
     progress: Progress | None = None,
 ) -> Audit:
     """Audit one model: where does it stop being physics?
@@ -62,7 +63,7 @@ def audit(
         Ids or groups to run; all when `None`.
     baselines
         Tiers to compare with; ``auto`` takes every one there is.
-    device, dtype, task, checkpoint
+    device, dtype, task, checkpoint, trust_checkpoint
         As for `Probe`; refused for a calculator that is already built.
     progress
         Called with (structures done, structures in all).
@@ -84,9 +85,15 @@ def audit(
     wanted = None if dimers is None else _parse(dimers)
     for dimer in wanted or ():
         make_grid(grid, dimer)  # fail before the model is loaded
-    options = {"device": device, "dtype": dtype, "task": task, "checkpoint": checkpoint}
+    options = {
+        "device": device,
+        "dtype": dtype,
+        "task": task,
+        "checkpoint": checkpoint,
+        "trust_checkpoint": trust_checkpoint,
+    }
     if isinstance(model, Probe):
-        given = [key for key, value in options.items() if value not in (None, "auto")]
+        given = [key for key, value in options.items() if value not in (None, "auto", False)]
         if given:
             raise InputError(f"This Probe is already built: {', '.join(given)} cannot be changed.")
         probe = model

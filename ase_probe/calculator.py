@@ -50,6 +50,8 @@ class Probe(Calculator):
         Task, head or modal for models that have several.
     checkpoint
         Path of other weights for the named architecture.
+    trust_checkpoint
+        Load `checkpoint` even if that can run code it holds (a Python pickle).
     charge, spin
         Total charge (e) and spin multiplicity for structures whose ``atoms.info`` states none;
         ``atoms.info["charge"]`` and ``["spin"]`` come first.
@@ -63,7 +65,7 @@ class Probe(Calculator):
     ------
     UnknownModelError, ModelNotInstalledError, ModelLoadError
         The model cannot be had.
-    DeviceError, UnsupportedOptionError
+    DeviceError, UnsupportedOptionError, UntrustedCheckpointError
         An option cannot be honoured.
 
     Notes
@@ -93,6 +95,7 @@ class Probe(Calculator):
         dtype: str | None = None,
         task: str | None = None,
         checkpoint: str | None = None,
+        trust_checkpoint: bool = False,
         charge: int | None = None,
         spin: int | None = None,
     ) -> None:
@@ -101,7 +104,13 @@ class Probe(Calculator):
             raise InputError("This is a Probe already; use it as it is.")
         adapter, card = resolve(model) if isinstance(model, str) else wrap(model)
         self._model: str | BaseCalculator = model
-        self._options = {"device": device, "dtype": dtype, "task": task, "checkpoint": checkpoint}
+        self._options = {
+            "device": device,
+            "dtype": dtype,
+            "task": task,
+            "checkpoint": checkpoint,
+            "trust_checkpoint": trust_checkpoint,
+        }
         self._defaults = {"charge": charge, "spin": spin}
         self.evaluator: Evaluator = open_model(adapter, card, **self._options)  # type: ignore[arg-type]
         vendor = self.evaluator.calculator

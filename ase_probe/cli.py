@@ -73,6 +73,9 @@ def main() -> None:
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Default: the vendor's.")
 @click.option("--task", help="Task, head or modal of a model that has several.")
 @click.option("--checkpoint", type=click.Path(), help="Other weights for the named architecture.")
+@click.option(
+    "--trust-checkpoint", is_flag=True, help="Load --checkpoint even if that can run code it holds."
+)
 @click.option("--json", "json_file", type=click.Path(), help="Write the audit as JSON.")
 @click.option("--html", "html_file", type=click.Path(), help="Write one self-contained page.")
 @click.option(

@@ -19,6 +19,7 @@ __all__ = [
     "UnknownModelError",
     "UnsupportedElementError",
     "UnsupportedOptionError",
+    "UntrustedCheckpointError",
 ]
 
 
@@ -52,6 +53,10 @@ class ModelNotInstalledError(ModelError, ImportError):
 
 class ModelLoadError(ModelError, RuntimeError):
     """The vendor's loader or the user's factory failed; the cause is chained."""
+
+
+class UntrustedCheckpointError(ModelError):
+    """Loading this checkpoint would run whatever code it holds, and nobody vouched for it."""
 
 
 class DeviceError(ModelError, RuntimeError):

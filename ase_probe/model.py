@@ -114,6 +114,7 @@ class Adapter(Protocol):
     environment: Environment
     devices: tuple[str, ...]
     batch_size: int
+    unpickles: bool
 
     def load(
         self,
@@ -155,6 +156,8 @@ class AdapterBase:
     devices: tuple[str, ...] = ("cpu",)
     batch_size: int = 1
     """Structures of two atoms per native batch; 1 where the vendor has no batch."""
+    unpickles: bool = False
+    """Does loading a checkpoint run code that the file may hold (Python's pickle)?"""
 
     def describe(self, card: ModelCard, calculator: BaseCalculator) -> ModelCard:
         """Return the card as it is."""

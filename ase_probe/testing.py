@@ -323,8 +323,9 @@ def bad_checkpoint_is_refused(subject: Subject) -> None:
         garbage = Path(folder) / "garbage.pth"
         garbage.write_bytes(b"this is not a model")
         for path in (garbage, Path(folder) / "absent.pth"):
+            options = {"checkpoint": str(path), "trust_checkpoint": True}
             with pytest.raises(ModelError):
-                Probe(subject.model, **{**subject.options, "checkpoint": str(path)})
+                Probe(subject.model, **{**subject.options, **options})
 
 
 CONTRACT: dict[str, Callable[[Subject], None]] = {

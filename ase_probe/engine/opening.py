@@ -17,6 +17,7 @@ from ase_probe.errors import (
     ModelLoadError,
     ModelNotInstalledError,
     UnsupportedOptionError,
+    UntrustedCheckpointError,
 )
 from ase_probe.model import Adapter, ModelCard
 
@@ -67,6 +68,7 @@ def open_model(
     dtype: str | None = None,
     task: str | None = None,
     checkpoint: str | None = None,
+    trust_checkpoint: bool = False,
 ) -> Evaluator:
     """Load a model.
 
@@ -82,9 +84,14 @@ def open_model(
         Task, head or modal for models that have several.
     checkpoint
         Path of other weights for the same architecture.
+    trust_checkpoint
+        Load `checkpoint` even if that can run code it holds.
 
     Raises
     ------
+    UntrustedCheckpointError
+        Loading the checkpoint can run code, it is not one that a card of the family vouches for by
+        its SHA-256, and `trust_checkpoint` is not set.
     ModelNotInstalledError
         The vendor package is missing.
     DeviceError
@@ -118,6 +125,9 @@ def open_model(
     else:
         device = "as built"
 
+    if checkpoint is not None and adapter.unpickles and not trust_checkpoint:
+        _refuse_unknown(adapter, card, checkpoint)
+
     def load() -> tuple[BaseCalculator, dict[str, str] | None]:
         _weights(adapter, card, checkpoint)  # damaged weights are refused before they are opened
         loaded = adapter.load(card, device=device, dtype=dtype, task=task, checkpoint=checkpoint)
@@ -140,6 +150,18 @@ def open_model(
         "platform": platform.platform(),
     }
     return Evaluator(adapter, adapter.describe(card, calculator), calculator, environment)
+
+
+def _refuse_unknown(adapter: Adapter, card: ModelCard, checkpoint: str) -> None:
+    found = attempt(lambda: _sha256(checkpoint))
+    if isinstance(found, Raised):
+        raise ModelLoadError(f"Cannot read {checkpoint!r}: {found.message}") from found.error
+    if found not in {known.sha256 for known in adapter.cards}:
+        raise UntrustedCheckpointError(
+            f"{checkpoint!r} is a Python pickle to {card.name}'s loader: opening it runs whatever "
+            f"code it holds, and its SHA-256 ({found}) is none that ase-probe knows. If you trust "
+            "where it comes from, say so: --trust-checkpoint (trust_checkpoint=True)."
+        )
 
 
 def _weights(adapter: Adapter, card: ModelCard, checkpoint: str | None) -> dict[str, str] | None:
