@@ -232,7 +232,13 @@ def test_garbage_checkpoint_fails(tmp_path):
     with pytest.raises(pickle.UnpicklingError):
         load(checkpoint=str(path))
     with pytest.raises(ModelLoadError, match="garbage"):
-        open_model(adapter, CARDS["chgnet-0.3.0"], device="cpu", checkpoint=str(path))
+        open_model(
+            adapter,
+            CARDS["chgnet-0.3.0"],
+            device="cpu",
+            checkpoint=str(path),
+            trust_checkpoint=True,
+        )
 
 
 def test_missing_checkpoint_fails(tmp_path):
