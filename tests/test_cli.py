@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -122,15 +123,17 @@ def test_user_code_that_exits_is_an_error(tmp_path):
 
 def test_interrupt_is_neither_clean_nor_findings(tmp_path):
     (tmp_path / "slow.py").write_text(
-        "import time\nfrom ase.calculators.emt import EMT\n"
-        "class Slow(EMT):\n    def calculate(self, *a, **k):\n        time.sleep(1)\n"
+        "import pathlib, time\nfrom ase.calculators.emt import EMT\n"
+        "class Slow(EMT):\n    def calculate(self, *a, **k):\n"
+        "        pathlib.Path('started').touch()\n        time.sleep(1)\n"
     )
     command = [*PROBE, "audit", "slow.py:Slow", "--dimers", "Cu2", "--json", "a.json"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(6)
+    until = time.monotonic() + 60
+    while not (tmp_path / "started").exists() and time.monotonic() < until:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
