@@ -339,11 +339,6 @@ class Dimer:
         return _atomic_number(self.symbols[0]), _atomic_number(self.symbols[1])
 
     @property
-    def homonuclear(self) -> bool:
-        """Are both nuclei the same element?"""
-        return self.symbols[0] == self.symbols[1]
-
-    @property
     def formula(self) -> str:
         """Formula without charge and multiplicity."""
         first, second = self.symbols

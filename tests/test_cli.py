@@ -58,8 +58,10 @@ def test_findings_exit_one_unless_told_otherwise():
     model = f"{BROKEN}:Hole"
     assert probe("audit", model, "--dimers", "N2").returncode == 1
     assert probe("audit", model, "--dimers", "N2", "--fail-on", "never").returncode == 0
-    clean = ("audit", "morse", "--dimers", "H2", "--checks", "compression.wall")
-    assert probe(*clean, "--fail-on", "fail").returncode in (0, 1)
+    # EMT's copper core is too soft, which warns and no more.
+    warns = ("audit", "ase.calculators.emt:EMT", "--dimers", "Cu2", "--checks", "compression.zbl")
+    assert probe(*warns).returncode == 0
+    assert probe(*warns, "--fail-on", "warn").returncode == 1
 
 
 def test_json_and_html(tmp_path):
@@ -83,7 +85,7 @@ def test_a_reader_that_leaves_early_costs_no_file(tmp_path):
     process.stdout.close()
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
-    assert process.wait() in (0, 1)
+    assert process.wait() == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "a.json"]
 
 

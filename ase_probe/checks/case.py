@@ -44,7 +44,7 @@ class Case:
 
     @cached_property
     def noise(self) -> float:
-        """Rounding noise of the energies, eV."""
+        """Noise of the energies, eV."""
         return noise(self.curve)
 
     @cached_property
