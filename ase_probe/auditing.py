@@ -44,6 +44,8 @@ def audit(
     task: str | None = None,
     checkpoint: str | None = None,
     trust_checkpoint: bool = False,
+    isolate: bool | str = False,
+    timeout: float | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Audit one model: where does it stop being physics?
@@ -63,7 +65,7 @@ def audit(
         Ids or groups to run; all when `None`.
     baselines
         Tiers to compare with; ``auto`` takes every one there is.
-    device, dtype, task, checkpoint, trust_checkpoint
+    device, dtype, task, checkpoint, trust_checkpoint, isolate, timeout
         As for `Probe`; refused for a calculator that is already built.
     progress
         Called with (structures done, structures in all).
@@ -91,6 +93,8 @@ def audit(
         "task": task,
         "checkpoint": checkpoint,
         "trust_checkpoint": trust_checkpoint,
+        "isolate": isolate,
+        "timeout": timeout,
     }
     if isinstance(model, Probe):
         given = [key for key, value in options.items() if value not in (None, "auto", False)]

@@ -6,9 +6,10 @@ never gives a stale energy; what the model cannot honour raises; NaN and infinit
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -20,8 +21,8 @@ from ase_probe.errors import (
     UnsupportedElementError,
     UnsupportedOptionError,
 )
-from ase_probe.model import ModelCard
-from ase_probe.registry import resolve, wrap
+from ase_probe.model import Adapter, ModelCard
+from ase_probe.registry import origin, resolve, wrap
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,8 +41,8 @@ class Probe(Calculator):
     Parameters
     ----------
     model
-        A registered name (``ase-probe models`` lists them), ``package.module:factory``,
-        ``path/file.py:factory``, or an ASE calculator.
+        A registered name (``ase-probe models`` lists them), ``family:path/to/checkpoint``,
+        ``package.module:factory``, ``path/file.py:factory``, or an ASE calculator.
     device
         ``auto`` (CUDA when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
     dtype
@@ -55,6 +56,14 @@ class Probe(Calculator):
     charge, spin
         Total charge (e) and spin multiplicity for structures whose ``atoms.info`` states none;
         ``atoms.info["charge"]`` and ``["spin"]`` come first.
+    on_unsupported
+        ``raise`` or ``ignore`` a charge or spin that the model does not take.
+    isolate
+        Run the model in a process of its own: with this Python if its package is installed here,
+        else in an environment that is built once (see ``ase-probe env``). Or the path of a Python
+        that has the package.
+    timeout
+        Seconds that an isolated model may take for one call; 600 when `None`.
 
     Attributes
     ----------
@@ -67,6 +76,8 @@ class Probe(Calculator):
         The model cannot be had.
     DeviceError, UnsupportedOptionError, UntrustedCheckpointError
         An option cannot be honoured.
+    WorkerError
+        The isolated model's process died or hung; the next call starts another.
 
     Notes
     -----
@@ -74,7 +85,8 @@ class Probe(Calculator):
     ``forces`` (eV/Å) and, for periodic structures where the model has it, ``stress`` (eV/Å³,
     Voigt order xx, yy, zz, yz, xz, xy). `calculate` raises `EvaluationError` for a NaN, an
     infinity or a wrong shape, `UnsupportedElementError` for an element the model does not know,
-    and `UnsupportedOptionError` for a charge or spin it would ignore.
+    and `UnsupportedOptionError` for a charge or spin it would ignore. An isolated model sees
+    numbers, positions, cell, periodicity, charge and spin of a structure, nothing else.
 
     Examples
     --------
@@ -98,21 +110,34 @@ class Probe(Calculator):
         trust_checkpoint: bool = False,
         charge: int | None = None,
         spin: int | None = None,
+        on_unsupported: Literal["raise", "ignore"] = "raise",
+        isolate: bool | str = False,
+        timeout: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         if isinstance(model, Probe):
             raise InputError("This is a Probe already; use it as it is.")
         adapter, card = resolve(model) if isinstance(model, str) else wrap(model)
         self._model: str | BaseCalculator = model
-        self._options = {
+        self._options: dict[str, Any] = {
             "device": device,
             "dtype": dtype,
             "task": task,
             "checkpoint": checkpoint,
             "trust_checkpoint": trust_checkpoint,
         }
+        if on_unsupported not in ("raise", "ignore"):
+            raise InputError(f"on_unsupported must be raise or ignore, got {on_unsupported!r}.")
+        if timeout is not None and not (isolate and timeout > 0):
+            raise InputError("timeout is a positive number of seconds, for isolate=True only.")
+        self._isolation = {"isolate": isolate, "timeout": timeout}
+        self._on_unsupported = on_unsupported
         self._defaults = {"charge": charge, "spin": spin}
-        self.evaluator: Evaluator = open_model(adapter, card, **self._options)  # type: ignore[arg-type]
+        self.evaluator: Evaluator = (
+            _isolated(adapter, card, isolate, timeout, self._options)
+            if isolate
+            else open_model(adapter, card, **self._options)
+        )
         vendor = self.evaluator.calculator
         offered = getattr(vendor, "implemented_properties", ())
         self.implemented_properties = ["energy", "free_energy"]
@@ -206,11 +231,13 @@ class Probe(Calculator):
             if value is not None and not _is_whole(value, least=1 if key == "spin" else None):
                 kind = "a multiplicity (2S + 1)" if key == "spin" else "an integer (e)"
                 raise UnsupportedOptionError(f"{key} must be {kind}, got {value!r}.")
-            if used is False and value not in (None, neutral):
+            ignored = used is False and value not in (None, neutral)
+            if ignored and self._on_unsupported == "raise":
                 raise UnsupportedOptionError(
                     f"{self.card.name} does not take a {key}: it would give the same answer for "
                     f"{key} {value} as for {key} {neutral}. Remove atoms.info[{key!r}] (or "
-                    f"{key}=) if that is what you want, or use a model that takes it."
+                    f"{key}=) or say on_unsupported='ignore' if that is what you want, or use a "
+                    "model that takes it."
                 )
             state[key] = None if value is None or used is False else int(value)
         return state
@@ -227,6 +254,7 @@ class Probe(Calculator):
             "dtype": environment["dtype"],
             "task": environment["task"],
             **self._defaults,
+            "on_unsupported": self._on_unsupported,
         }
 
     def audit(self, **options: Any) -> Audit:
@@ -236,7 +264,8 @@ class Probe(Calculator):
         return audit(self, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {**self._options, **self._defaults}
+        options = {**self._options, **self._defaults, **self._isolation}
+        options["on_unsupported"] = self._on_unsupported
         if not isinstance(self._model, str):
             try:
                 pickle.dumps(self._model)
@@ -251,6 +280,23 @@ class Probe(Calculator):
         environment = self.evaluator.environment
         device, dtype = environment["device"], environment["dtype"]
         return f"Probe({self.card.name!r}, device={device!r}, dtype={dtype!r})"
+
+
+def _isolated(
+    adapter: Adapter,
+    card: ModelCard,
+    isolate: bool | str,
+    timeout: float | None,
+    options: dict[str, Any],
+) -> Evaluator:
+    if os.name == "nt":
+        raise UnsupportedOptionError("isolate is not supported on Windows; use WSL.")
+    from ase_probe.engine.environments import interpreter
+    from ase_probe.engine.isolated import open_isolated
+
+    target, distribution = origin(adapter, card)
+    python = isolate if isinstance(isolate, str) else interpreter(adapter, distribution)
+    return open_isolated(adapter, card, target, interpreter=python, timeout=timeout, **options)
 
 
 def _rebuild(model: Any, options: dict[str, Any]) -> Probe:

@@ -76,6 +76,19 @@ def main() -> None:
 @click.option(
     "--trust-checkpoint", is_flag=True, help="Load --checkpoint even if that can run code it holds."
 )
+@click.option(
+    "--isolate",
+    is_flag=True,
+    help="Run each model in a process of its own: with this Python if its package is installed "
+    "here, else in an environment that is built once. Two packages that exclude each other run "
+    "side by side, and a crash costs one distance.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Longest that an isolated model may take for one batch.  [default: 600]",
+)
 @click.option("--json", "json_file", type=click.Path(), help="Write the audit as JSON.")
 @click.option("--html", "html_file", type=click.Path(), help="Write one self-contained page.")
 @click.option(
@@ -98,8 +111,9 @@ def audit(
 ) -> NoReturn:
     """Audit one or more models.
 
-    MODEL is a name from `ase-probe models`, or package.module:factory or path/file.py:factory,
-    where the factory takes no arguments and returns an ASE calculator.
+    MODEL is a name from `ase-probe models`; or family:path/to/checkpoint, such as mace:my.model;
+    or package.module:factory or path/file.py:factory, where the factory takes no arguments and
+    returns an ASE calculator.
 
     With several models --json writes one file each, NAME-MODEL.json; --html puts all on one page.
 
@@ -207,6 +221,69 @@ def list_models(as_json: bool) -> None:
     for family in families():
         if family.error:
             click.echo(f"Family {family.name} cannot be used: {family.error}", err=True)
+
+
+@main.group()
+def env() -> None:
+    """Environments of model families, for --isolate: built once, kept in the user's cache."""
+
+
+@env.command(name="create")
+@click.argument("names", nargs=-1, required=True, metavar="FAMILY...")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def create_environment(names: tuple[str, ...], debug: bool) -> NoReturn:
+    """Build the environment of a family (or of a model's family) with uv.
+
+    pip's configuration is followed: indexes, find-links, constraints. Prints the path of the
+    environment's Python.
+    """
+    from ase_probe.engine.environments import create, recipe
+    from ase_probe.registry import families, origin, resolve
+
+    adapters = {family.name: family.adapter for family in families() if family.adapter}
+
+    def build(name: str) -> bool:
+        adapter, card = (adapters[name], None) if name in adapters else resolve(name)
+        click.echo(create(recipe(adapter, origin(adapter, card)[1])))
+        return True
+
+    done = [_guarded(lambda name=name: build(name), debug) for name in names]  # type: ignore[misc]
+    sys.exit(0 if all(done) else 2)
+
+
+@env.command(name="list")
+def list_environments() -> None:
+    """List the environments there are, with what was asked for."""
+    from ase_probe.engine.environments import cache_folder, installed
+
+    found = installed()
+    for folder, facts in found:
+        if facts:
+            requirements = ", ".join(facts["requirements"])
+            click.echo(f"{folder}\n    {len(facts['frozen'])} packages for {requirements}")
+        else:
+            click.echo(f"{folder}\n    unfinished: being built, or left by an interrupted build")
+    if not found:
+        click.echo(f"No environments in {cache_folder()}.")
+
+
+@env.command(name="remove")
+@click.argument("families", nargs=-1, required=True, metavar="FAMILY...|all")
+def remove_environments(families: tuple[str, ...]) -> NoReturn:
+    """Delete every environment of a family, or all of them."""
+    from ase_probe.engine.environments import remove
+
+    missing = False
+    for family in families:
+        gone = remove(family)
+        for folder in gone:
+            click.echo(f"removed {folder}")
+        if not gone:
+            missing = True
+            click.echo(
+                f"ase-probe: no environment of {family!r}; see `ase-probe env list`.", err=True
+            )
+    sys.exit(2 if missing else 0)
 
 
 def _needs_download(adapter: Adapter, card: ModelCard) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "UnsupportedElementError",
     "UnsupportedOptionError",
     "UntrustedCheckpointError",
+    "WorkerError",
 ]
 
 
@@ -73,3 +74,7 @@ class UnsupportedElementError(ModelError, ValueError):
 
 class EvaluationError(ModelError, RuntimeError):
     """A single-point evaluation gave something unusable (NaN, infinity, a wrong shape)."""
+
+
+class WorkerError(ModelError, RuntimeError):
+    """An isolated model's process died, hung or could not start, or lacks its environment."""

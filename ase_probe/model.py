@@ -61,6 +61,12 @@ class ModelCard:
         Tasks, heads or modals to choose from; empty when the model has none.
     dtypes
         Floating-point types it can run in, the vendor's default first.
+    lone_atoms
+        What an isolated atom gets: ``model`` (the network's own value), ``table`` (energies stored
+        beside it, so that a dissociation limit built on them says nothing about the network) or
+        ``refused``.
+    local
+        Is `checkpoint` a file the user named (``mace:my.model``)?
     """
 
     name: str
@@ -84,6 +90,8 @@ class ModelCard:
     doi: str | None = None
     tasks: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
+    lone_atoms: str | None = None
+    local: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +106,17 @@ class Environment:
         Top-level vendor modules whose presence means "installed here".
     distributions
         Distributions whose versions belong into an audit.
+    exclude
+        Distributions that the vendor asks for, does not need, and that break it.
+    python
+        Version of Python it needs (``3.12``), when the running one will not do.
     """
 
     extra: str | None = None
     modules: tuple[str, ...] = ()
     distributions: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    python: str | None = None
 
 
 @runtime_checkable

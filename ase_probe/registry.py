@@ -8,34 +8,42 @@ cannot be imported is reported where it is used and never breaks the others.
 from __future__ import annotations
 
 import difflib
-import importlib
 import importlib.metadata
-import importlib.util
 import os
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ase_probe.engine import Raised, attempt
+from ase_probe.engine.target import load_target
 from ase_probe.errors import InputError, ModelLoadError, UnknownModelError
 from ase_probe.model import Adapter, CalculatorAdapter, ModelCard
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["GROUP", "Family", "families", "models", "resolve", "wrap"]
+__all__ = ["GROUP", "Family", "families", "models", "origin", "resolve", "wrap"]
 
 GROUP = "ase_probe.adapters"
 
 
 @dataclass(frozen=True)
 class Family:
-    """One entry point: the adapter, or why it cannot be used."""
+    """One entry point: the adapter, or why it cannot be used.
+
+    Attributes
+    ----------
+    name, target, distribution
+        Name and value (``module:attribute``) of the entry point, and who brings it.
+    adapter, error
+        One of them is `None`.
+    """
 
     name: str
+    target: str
+    distribution: str
     adapter: Adapter | None
     error: str | None = None
 
@@ -52,7 +60,7 @@ def families() -> tuple[Family, ...]:
         clash = next((name for name in names if taken.get(name, entry.name) != entry.name), None)
         if clash is not None:
             why = f"{entry.value}: the name {clash!r} belongs to family {taken[clash]}"
-            family = Family(entry.name, None, why)
+            family = replace(family, adapter=None, error=why)
         else:
             taken.update(dict.fromkeys(names, entry.name))
         found.append(family)
@@ -65,15 +73,17 @@ def _names(card: ModelCard) -> list[str]:
 
 
 def _load_family(entry: importlib.metadata.EntryPoint) -> Family:
+    family = Family(entry.name, entry.value, entry.dist.name if entry.dist else "", None)
     loaded = attempt(entry.load)
     if isinstance(loaded, Raised):
-        return Family(entry.name, None, f"{entry.value}: {loaded.message}")
+        return replace(family, error=f"{entry.value}: {loaded.message}")
     if not isinstance(loaded, Adapter):
-        return Family(entry.name, None, f"{entry.value} does not satisfy ase_probe.model.Adapter")
+        why = f"{entry.value} does not satisfy ase_probe.model.Adapter"
+        return replace(family, error=why)
     cards = loaded.cards
     if not isinstance(cards, (tuple, list)) or not all(isinstance(c, ModelCard) for c in cards):
-        return Family(entry.name, None, f"{entry.value}: its cards are not a tuple of ModelCards")
-    return Family(entry.name, loaded)
+        return replace(family, error=f"{entry.value}: its cards are not a tuple of ModelCards")
+    return replace(family, adapter=loaded)
 
 
 def models() -> tuple[ModelCard, ...]:
@@ -87,8 +97,9 @@ def resolve(name: str) -> tuple[Adapter, ModelCard]:
     Parameters
     ----------
     name
-        A registered name or alias, ``package.module:factory`` or ``path/file.py:factory``, where
-        the factory takes no arguments and returns an ASE calculator.
+        A registered name or alias; ``family:path/to/checkpoint`` for weights of one's own;
+        ``package.module:factory`` or ``path/file.py:factory``, where the factory takes no arguments
+        and returns an ASE calculator.
 
     Raises
     ------
@@ -106,6 +117,9 @@ def resolve(name: str) -> tuple[Adapter, ModelCard]:
     }
     if name.lower() in known:
         return known[name.lower()]
+    local = _local(name)
+    if local is not None:
+        return local
     if ":" in name:
         adapter = CalculatorAdapter(_factory(name))
         return adapter, ModelCard(name=name, family=adapter.family, checkpoint=name)
@@ -119,6 +133,46 @@ def resolve(name: str) -> tuple[Adapter, ModelCard]:
         "as an ASE calculator: write a function without arguments that returns it, and give it as "
         "path/file.py:function or package.module:function."
         + (f" These families could not be imported: {'; '.join(broken)}." if broken else "")
+    )
+
+
+def _local(name: str) -> tuple[Adapter, ModelCard] | None:
+    """``family:path`` -> a card that states nothing but where the weights are."""
+    prefix, _, path = name.partition(":")
+    family = next((f for f in families() if f.adapter and f.name == prefix.lower()), None)
+    if family is None or family.adapter is None:
+        return None
+    if not Path(path).is_file():
+        if path.isidentifier():
+            return None  # a function of a module that has the family's name
+        raise ModelLoadError(f"{name!r}: there is no checkpoint {path!r} in {os.getcwd()}.")
+    dtypes = family.adapter.cards[0].dtypes if family.adapter.cards else ()
+    return family.adapter, ModelCard(
+        name=f"{family.name}:{Path(path).name}",
+        family=family.adapter.family,
+        checkpoint=path,
+        source=path,
+        dtypes=dtypes,
+        local=True,
+    )
+
+
+def origin(adapter: Adapter, card: ModelCard | None = None) -> tuple[str, str]:
+    """Return where another process finds a model: ``module:attribute``, and its distribution.
+
+    Raises
+    ------
+    InputError
+        It is a calculator that lives in this process only.
+    """
+    for family in families():
+        if family.adapter is adapter:
+            return family.target, family.distribution
+    if card is not None and ":" in card.checkpoint:
+        return card.checkpoint, ""
+    raise InputError(
+        f"{card.name if card else adapter.family} is an ASE calculator that is already built: it "
+        "cannot move to another process. Give a function that builds it, as path/file.py:function."
     )
 
 
@@ -140,39 +194,10 @@ def wrap(calculator: BaseCalculator) -> tuple[Adapter, ModelCard]:
 
 
 def _factory(target: str) -> Callable[[], Any]:
-    place, _, attribute = target.rpartition(":")
-    if not place or not attribute:
-        raise UnknownModelError(
-            f"{target!r} names no factory; write package.module:factory or path/file.py:factory."
-        )
-    module = attempt(lambda: _module(place))
-    if isinstance(module, Raised):
-        raise ModelLoadError(f"Cannot import {place!r}: {module.message}") from module.error
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
+    found = load_target(target)
+    if not callable(found):
         raise ModelLoadError(
-            f"{place!r} has no callable {attribute!r}. It must be a function without arguments "
-            "that returns an ASE calculator."
+            f"{target!r} is not callable. It must be a function without arguments that returns an "
+            "ASE calculator."
         )
-    return factory  # type: ignore[no-any-return]
-
-
-def _module(place: str) -> Any:
-    if place.endswith(".py"):
-        path = Path(place)
-        if not path.is_file():
-            raise FileNotFoundError(f"no file {place!r} in {os.getcwd()}")
-        spec = importlib.util.spec_from_file_location(f"_ase_probe_user_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        # Importable, so that what it defines can be pickled; out of every real module's way.
-        sys.modules[module.__name__] = module
-        loaded = attempt(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
-        if isinstance(loaded, Raised):
-            del sys.modules[module.__name__]
-            raise loaded.error
-        return module
-    if importlib.util.find_spec(place.partition(".")[0]) is None:
-        sys.path.insert(0, os.getcwd())  # a console script does not have it, `python -m` does
-    return importlib.import_module(place)
+    return found  # type: ignore[no-any-return]

@@ -78,6 +78,7 @@ def scan(
                 "level": evaluator.card.level_of_theory,
                 "grid": grid_name if isinstance(grid_name, str) else "custom",
                 "dtype": evaluator.environment["dtype"],
+                "lone_atoms": evaluator.card.lone_atoms,
                 "given": {key: value for key, value in _info(dimer).items() if given[key]},
             }
             curves[dimer.name] = _curve(dimer, radii[dimer], places, answer, provenance)

@@ -186,7 +186,7 @@ def test_progress_bar_on_a_terminal():
         (["morse", "--json", "no/such/folder/a.json"], ["folder does not exist"]),
         (["no_module:make"], ["Cannot import 'no_module'"]),
         (["no_file.py:make"], ["no file 'no_file.py'"]),
-        ([f"{BROKEN}:nothing"], ["has no callable 'nothing'"]),
+        ([f"{BROKEN}:nothing"], ["has no 'nothing'"]),
         ([f"{BROKEN}:not_a_calculator"], ["returned int", "not an ASE calculator"]),
         ([f"{BROKEN}:raising_factory"], ["could not be loaded", "weights not found"]),
         ([f"{BROKEN}:Pair", "--suite", "homonuclear"], ["does not state them"]),

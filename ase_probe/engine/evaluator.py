@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ase_probe.engine.guard import Raised, attempt
-from ase_probe.model import Adapter, ModelCard
+from ase_probe.model import ModelCard
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,6 +24,18 @@ __all__ = ["Evaluation", "Evaluator", "Progress"]
 
 Progress = Callable[[int, int], None]
 """Called with (structures done, structures in all)."""
+
+
+class Batched(Protocol):
+    """What the engine needs of an `Adapter`."""
+
+    batch_size: int
+
+    def evaluate(
+        self, calculator: BaseCalculator, structures: Sequence[Atoms]
+    ) -> tuple[np.ndarray, Sequence[np.ndarray | None]]:
+        """As `Adapter.evaluate`."""
+        ...
 
 
 @dataclass
@@ -60,7 +72,7 @@ class Evaluator:
         Versions, device, dtype and SHA-256 of the weights; JSON-able.
     """
 
-    adapter: Adapter
+    adapter: Batched
     card: ModelCard
     calculator: BaseCalculator
     environment: Mapping[str, Any]

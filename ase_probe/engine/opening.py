@@ -104,8 +104,13 @@ def open_model(
     if not is_installed(adapter):
         raise ModelNotInstalledError(
             f"{card.name} needs {', '.join(adapter.environment.modules)}, which is not installed "
-            f"here. Install it with: {install_command(adapter)}"
+            f"here. Install it with: {install_command(adapter)}. Or let it run in an environment "
+            "of its own, which is built once: --isolate (isolate=True)."
         )
+    if card.local:
+        if checkpoint is not None:
+            raise UnsupportedOptionError(f"{card.name} is a checkpoint already: name only one.")
+        checkpoint = card.checkpoint
     _check_choice("dtype", dtype, card.dtypes, card.name)
     if checkpoint is None:  # other weights may have other tasks: then the adapter judges
         _check_choice("task", task, card.tasks, card.name)

@@ -1,0 +1,91 @@
+"""The worker's side of isolation: open one model, answer numbered requests until the line is cut.
+
+Standard output and error of this process go to a log that the other side quotes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from ase_probe.engine.evaluator import Evaluator
+from ase_probe.engine.guard import Raised, attempt
+from ase_probe.engine.opening import open_model
+from ase_probe.engine.target import load_target
+from ase_probe.engine.wire import Arrays, pack, pack_forces, structures_of, unpack
+from ase_probe.model import Adapter, CalculatorAdapter, ModelCard
+
+__all__ = ["serve"]
+
+Reply = tuple[dict[str, Any], Arrays]
+
+
+def serve(descriptor: int) -> None:
+    """Answer requests on a socket until the other side closes it."""
+    connection = Connection(descriptor)
+    model: Evaluator | None = None
+    while True:
+        try:
+            request, arrays = unpack(connection.recv_bytes())
+        except (EOFError, ConnectionResetError):
+            return
+        if request["do"] == "open":
+            opened = attempt(lambda request=request: _open(request))  # type: ignore[misc]
+            if isinstance(opened, Evaluator):
+                model = opened
+                answer: Reply | Raised = _opened(model)
+            else:
+                answer = opened
+        else:
+            assert model is not None
+            action = {"evaluate": _evaluate, "calculate": _calculate}[request["do"]]
+            answer = attempt(lambda a=action, m=model, r=request, x=arrays: a(m, r, x))  # type: ignore[misc]
+        if isinstance(answer, Raised):
+            error = {"type": type(answer.error).__name__, "message": str(answer.error)}
+            connection.send_bytes(pack({"id": request["id"], "error": error}))
+        else:
+            header, numbers = answer
+            connection.send_bytes(pack({"id": request["id"], **header}, numbers))
+
+
+def _open(request: dict[str, Any]) -> Evaluator:
+    found = load_target(request["target"])
+    adapter = found if isinstance(found, Adapter) else CalculatorAdapter(found)
+    return open_model(adapter, card_of(request["card"]), **request["options"])
+
+
+def card_of(facts: dict[str, Any]) -> ModelCard:
+    """Rebuild a card from JSON, which knows no tuples."""
+    known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
+    return ModelCard(**known)
+
+
+def _opened(model: Evaluator) -> Reply:
+    offered = getattr(model.calculator, "implemented_properties", ("energy", "forces"))
+    header = {
+        "card": asdict(model.card),
+        "environment": dict(model.environment),
+        "properties": list(offered),
+    }
+    return header, {}
+
+
+def _evaluate(model: Evaluator, request: dict[str, Any], arrays: Arrays) -> Reply:
+    structures = structures_of(request, arrays)
+    energies, forces = model.adapter.evaluate(model.calculator, structures)
+    header, numbers = pack_forces(forces)
+    return header, {"energies": np.asarray(energies, dtype=float), **numbers}
+
+
+def _calculate(model: Evaluator, request: dict[str, Any], arrays: Arrays) -> Reply:
+    (atoms,) = structures_of(request, arrays)
+    calculator: Any = model.calculator
+    if hasattr(calculator, "reset"):
+        calculator.reset()
+    asked = {name: calculator.get_property(name, atoms) for name in request["properties"]}
+    results = {**getattr(calculator, "results", {}), **asked}
+    numbers = {name: attempt(lambda v=v: np.asarray(v, dtype=float)) for name, v in results.items()}  # type: ignore[misc]
+    return {}, {k: v for k, v in numbers.items() if isinstance(v, np.ndarray)}

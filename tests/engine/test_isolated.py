@@ -1,0 +1,295 @@
+"""An isolated model gives the same bits, and nothing it does to its process reaches ours."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+from ase.calculators.calculator import PropertyNotImplementedError
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ase_probe import Probe, audit
+from ase_probe.engine import wire
+from ase_probe.errors import (
+    InputError,
+    ModelLoadError,
+    UnsupportedElementError,
+    UnsupportedOptionError,
+    WorkerError,
+)
+
+MISBEHAVING = str(Path(__file__).parents[1] / "misbehaving.py")
+
+
+def pairs(*distances):
+    return [Atoms("H2", [(0, 0, 0), (0, 0, r)]) for r in distances]
+
+
+def isolated(name, **options):
+    return Probe(f"{MISBEHAVING}:{name}", isolate=True, **options)
+
+
+@pytest.fixture(scope="module")
+def morse():
+    return Probe("morse", isolate=True)
+
+
+# The wire
+
+
+@given(
+    hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, min_side=0, max_side=4)),
+    st.dictionaries(st.text(), st.integers()),
+)
+def test_messages_keep_every_bit(array, header):
+    got, arrays = wire.unpack(wire.pack(header, {"a": array, "b": array}))
+    assert got == header
+    for name in ("a", "b"):
+        assert arrays[name].tobytes() == array.tobytes()
+        assert arrays[name].shape == array.shape
+
+
+def test_structures_arrive_as_they_were_sent():
+    slab = bulk("Cu", cubic=True)
+    slab.pbc = (True, True, False)
+    water = molecule("H2O")
+    water.info.update(charge=np.int64(-1), spin=2, note=object())
+    sent = [slab, water, Atoms()]
+    got = wire.structures_of(*wire.unpack(wire.pack(*wire.pack_structures(sent))))
+    for a, b in zip(sent, got, strict=True):
+        assert np.array_equal(a.numbers, b.numbers)
+        assert np.array_equal(a.positions, b.positions)
+        assert np.array_equal(a.cell.array, b.cell.array)
+        assert np.array_equal(a.pbc, b.pbc)
+    assert got[1].info == {"charge": -1, "spin": 2}
+    assert type(got[1].info["charge"]) is int
+
+
+def test_forces_of_any_shape_arrive():
+    sent = [np.eye(3), None, np.full((1, 2), np.nan), np.empty((0, 3))]
+    got = wire.forces_of(*wire.unpack(wire.pack(*wire.pack_forces(sent))))
+    assert [None if f is None else f.shape for f in got] == [(3, 3), None, (1, 2), (0, 3)]
+    assert np.array_equal(got[0], np.eye(3))
+    assert np.isnan(got[2]).all()
+
+
+# The same answers
+
+
+def test_same_bits_as_in_process(morse):
+    structures = pairs(*np.linspace(0.2, 6, 300))
+    here, there = (
+        Probe("morse").evaluator.evaluate(structures),
+        morse.evaluator.evaluate(structures),
+    )
+    assert np.array_equal(here.energy, there.energy)
+    assert all(map(np.array_equal, here.forces, there.forces))
+
+
+@pytest.mark.parametrize("name", ["7net-0", "chgnet-0.3.0", "gfn2-xtb"])
+def test_same_bits_from_a_real_model(name):
+    pytest.importorskip({"7": "sevenn", "c": "chgnet", "g": "tblite"}[name[0]])
+    here, there = Probe(name), Probe(name, isolate=True)
+    crystal = bulk("NaCl", "rocksalt", a=5.6)
+    structures = [*pairs(0.5, 0.74, 2.0), molecule("H2O"), *([] if name[0] == "g" else [crystal])]
+    a, b = here.evaluator.evaluate(structures), there.evaluator.evaluate(structures)
+    assert np.array_equal(a.energy, b.energy)
+    assert all(map(np.array_equal, a.forces, b.forces))
+    assert there.card == here.card
+    for key in ("device", "dtype", "weights", "versions"):
+        assert there.evaluator.environment[key] == here.evaluator.environment[key]
+    if name[0] != "g":
+        stress = []
+        for probe in (here, there):
+            crystal.calc = probe
+            stress.append(crystal.get_stress())
+        assert np.array_equal(*stress)
+
+
+def test_an_isolated_probe_is_a_probe(morse):
+    atoms = molecule("H2")
+    atoms.calc = morse
+    plain = molecule("H2")
+    plain.calc = Probe("morse")
+    assert atoms.get_potential_energy() == plain.get_potential_energy()
+    assert np.array_equal(atoms.get_forces(), plain.get_forces())
+    assert morse.card == plain.calc.card
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.get_stress()
+    atoms.info["charge"] = 1
+    with pytest.raises(UnsupportedOptionError):
+        atoms.get_potential_energy()
+
+
+def test_an_audit_of_an_isolated_model_finds_the_same():
+    plain = audit("morse", dimers=["H2"])
+    there = audit("morse", dimers=["H2"], isolate=True)
+    assert there.findings == plain.findings
+    assert there.environment["isolated"] == sys.executable
+
+
+def test_the_interpreter_can_be_named():
+    probe = Probe("morse", isolate=sys.executable)
+    assert probe.evaluator.environment["isolated"] == sys.executable
+    with pytest.raises(WorkerError, match="Cannot start '/no/such/python'"):
+        Probe("morse", isolate="/no/such/python")
+
+
+# What goes wrong there, is told here
+
+
+def test_errors_keep_their_names_and_messages():
+    with pytest.raises(UnsupportedOptionError, match="cannot use dtype 'float16'"):
+        Probe("morse", isolate=True, dtype="float16")
+    with pytest.raises(ModelLoadError, match="RuntimeError: no licence"):
+        isolated("never_opens")
+    with pytest.raises(ModelLoadError, match="has no 'nothing'"):
+        isolated("nothing")
+    probe = Probe("morse", isolate=True)
+    with pytest.raises(UnsupportedElementError):
+        Atoms("Xe2", [(0, 0, 0), (0, 0, 1)], calculator=probe).get_potential_energy()
+    here = Probe(f"{MISBEHAVING}:Raises").evaluator.evaluate(pairs(2.0, 0.5))
+    there = isolated("Raises").evaluator.evaluate(pairs(2.0, 0.5))
+    assert here.failures == there.failures == {1: "ZeroDivisionError: no such distance"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Killed", r"died \(SIGKILL\)"),
+        ("Segfaults", r"died \(SIGSEGV\)"),
+        ("Exits", r"died \(exit code 3\).*the vendor gives up"),
+        ("HoldsTheLine", r"died \(exit code 7\)"),
+        ("Hangs", r"no answer within 1 s"),
+    ],
+)
+def test_a_lost_worker_costs_one_structure(name, message):
+    started = time.monotonic()
+    probe = isolated(name, timeout=1.0)
+    result = probe.evaluator.evaluate(pairs(2.0, 1.5, 0.5, 3.0))
+    assert list(result.failures) == [2]
+    assert result.energy[[0, 1, 3]] == pytest.approx([0.125, 0.0, 1.125])
+    assert np.isnan(result.energy[2])
+    with pytest.raises(WorkerError, match=message):
+        pairs_energy(probe, 0.5)
+    assert pairs_energy(probe, 2.0) == 0.125
+    assert time.monotonic() - started < 60
+
+
+def pairs_energy(probe, distance):
+    (atoms,) = pairs(distance)
+    atoms.calc = probe
+    return atoms.get_potential_energy()
+
+
+def test_a_batch_is_halved_until_the_guilty_is_found(monkeypatch):
+    probe = isolated("Killed")
+    probe.evaluator.adapter.batch_size = 64
+    result = probe.evaluator.evaluate(pairs(*[2.0] * 20, 0.5, *[3.0] * 20))
+    assert list(result.failures) == [20]
+    assert np.isfinite(np.delete(result.energy, 20)).all()
+
+
+def test_what_a_worker_prints_does_not_reach_the_line(capfd):
+    probe = isolated("Prints")
+    result = probe.evaluator.evaluate(pairs(*np.linspace(1, 3, 40)))
+    assert not result.failures
+    assert capfd.readouterr().out == ""
+    log = probe.evaluator.calculator.worker._line.log
+    assert os.fstat(log.fileno()).st_size < 1_500_000  # of the 8 MB printed
+
+
+def test_an_interrupt_leaves_no_answer_behind():
+    probe = isolated("Hangs", timeout=60)
+    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        pairs_energy(probe, 0.5)
+    timer.join()
+    assert pairs_energy(probe, 2.0) == 0.125
+    assert pairs_energy(probe, 3.0) == 1.125
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_no_worker_outlives_its_probe():
+    probe = isolated("Spring")
+    pid = probe.evaluator.calculator.worker._line.process.pid
+    assert alive(pid)
+    del probe
+    gc.collect()
+    assert not alive(pid)
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path):
+    code = (
+        "from ase_probe import Probe; p = Probe('morse', isolate=True);"
+        "print(p.evaluator.calculator.worker._line.process.pid, flush=True); import time;"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        pid = int(parent.stdout.readline())
+        assert alive(pid)
+        parent.kill()
+    for _ in range(100):
+        if not alive(pid):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the worker lives on")
+
+
+def test_a_forked_child_asks_a_worker_of_its_own():
+    probe = isolated("Spring")
+    assert pairs_energy(probe, 2.0) == 0.125
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, repr(pairs_energy(probe, 3.0)).encode())
+        probe.evaluator.calculator.worker.stop()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(read, 100) == b"1.125"
+    assert pairs_energy(probe, 2.5) == 0.5
+
+
+def test_a_probe_travels_by_pickle():
+    import pickle
+
+    twin = pickle.loads(pickle.dumps(isolated("Spring", timeout=5.0)))
+    assert pairs_energy(twin, 2.0) == 0.125
+    assert twin.evaluator.calculator.worker.timeout == 5.0
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"timeout": 3.0}, "for isolate=True only"),
+        ({"isolate": True, "timeout": -1.0}, "positive number"),
+    ],
+)
+def test_a_timeout_needs_isolation(options, match):
+    with pytest.raises(InputError, match=match):
+        Probe("morse", **options)
+
+
+def test_a_built_calculator_cannot_move():
+    from ase.calculators.emt import EMT
+
+    with pytest.raises(InputError, match="already built"):
+        Probe(EMT(), isolate=True)
