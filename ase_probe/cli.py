@@ -218,6 +218,11 @@ def list_models(as_json: bool) -> None:
             )
         Console().print(table)
         click.echo("Audit one with: ase-probe audit MODEL")
+        if not all(is_installed(adapter) for adapter, _ in known):
+            click.echo(
+                "What is not installed runs in an environment of its own with: "
+                "ase-probe audit MODEL --isolate"
+            )
     for family in families():
         if family.error:
             click.echo(f"Family {family.name} cannot be used: {family.error}", err=True)

@@ -8,7 +8,7 @@ It holds no physics, never changes the structures it is given, and imports its v
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -60,7 +60,8 @@ class ModelCard:
     tasks
         Tasks, heads or modals to choose from; empty when the model has none.
     dtypes
-        Floating-point types it can run in, the vendor's default first.
+        Floating-point types it can run in, the vendor's default first (of a local checkpoint: the
+        one it is loaded in unless asked otherwise).
     lone_atoms
         What an isolated atom gets: ``model`` (the network's own value), ``table`` (energies stored
         beside it, so that a dissociation limit built on them says nothing about the network) or
@@ -92,6 +93,18 @@ class ModelCard:
     dtypes: tuple[str, ...] = ()
     lone_atoms: str | None = None
     local: bool = False
+
+    def of_unknown_training(self, path: str) -> ModelCard:
+        """Return the card for weights that the user brought along: nothing is known of them."""
+        return replace(
+            self,
+            level_of_theory=None,
+            training_data=None,
+            licence=None,
+            sha256=None,
+            doi=None,
+            source=path,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

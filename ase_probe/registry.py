@@ -142,7 +142,7 @@ def _local(name: str) -> tuple[Adapter, ModelCard] | None:
     family = next((f for f in families() if f.adapter and f.name == prefix.lower()), None)
     if family is None or family.adapter is None:
         return None
-    if not Path(path).is_file():
+    if not Path(path).exists():
         if path.isidentifier():
             return None  # a function of a module that has the family's name
         raise ModelLoadError(f"{name!r}: there is no checkpoint {path!r} in {os.getcwd()}.")

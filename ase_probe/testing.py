@@ -65,6 +65,12 @@ class Subject:
     force_tolerance: float = 1e-3
     expected_failures: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def id(self) -> str:
+        """Its name in a list of tests."""
+        given = [str(self.options[key]) for key in ("task", "dtype") if key in self.options]
+        return "-".join([self.model, *given])
+
     @cached_property
     def probe(self) -> Probe:
         """The model, loaded once."""
@@ -370,7 +376,7 @@ def contract(*subjects: Subject) -> Callable[..., None]:
             raise ValueError(f"no such contract check: {', '.join(sorted(unknown))}")
 
     @pytest.mark.parametrize("check", CONTRACT)
-    @pytest.mark.parametrize("subject", subjects, ids=lambda subject: subject.model)
+    @pytest.mark.parametrize("subject", subjects, ids=lambda subject: subject.id)
     def test(subject: Subject, check: str) -> None:
         reason = subject.expected_failures.get(check)
         if reason is None:

@@ -129,6 +129,19 @@ def test_a_blind_model_refuses_what_it_would_ignore(key, value):
     assert atoms.get_potential_energy() < 0
 
 
+@pytest.mark.parametrize(("key", "value"), [("charge", 1), ("spin", 3)])
+def test_a_blind_model_ignores_when_told_to(key, value):
+    atoms = h2()
+    atoms.calc = Probe("morse", on_unsupported="ignore")
+    neutral = atoms.get_potential_energy()
+    atoms.info[key] = value
+    assert atoms.get_potential_energy() == neutral
+    assert atoms.calc.todict()["on_unsupported"] == "ignore"
+    assert Probe("morse", on_unsupported="ignore", **{key: value}).card.name == "morse"
+    with pytest.raises(InputError, match="must be raise or ignore, got 'warn'"):
+        Probe("morse", on_unsupported="warn")
+
+
 @pytest.mark.parametrize(("key", "value"), [("charge", 0.5), ("spin", 0), ("spin", "triplet")])
 def test_meaningless_charge_and_spin(key, value):
     atoms = h2()

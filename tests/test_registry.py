@@ -104,8 +104,8 @@ def test_a_user_file_shadows_no_module(tmp_path, monkeypatch):
     [
         ("no_such_module:make", "Cannot import 'no_such_module'"),
         ("no_such_file.py:make", "no file 'no_such_file.py'"),
-        ("ase.calculators.emt:make", "no callable 'make'"),
-        ("ase_probe.units:BOHR", "no callable 'BOHR'"),
+        ("ase.calculators.emt:make", "has no 'make'"),
+        ("ase_probe.units:BOHR", "is not callable"),
     ],
 )
 def test_bad_factories(target, message):
@@ -122,3 +122,27 @@ def test_half_a_factory(target):
 def test_wrap_refuses_what_is_no_calculator():
     with pytest.raises(InputError, match="got int"):
         registry.wrap(3)
+
+
+def test_a_checkpoint_of_a_family(tmp_path, monkeypatch):
+    file = tmp_path / "mine.pth"
+    file.write_bytes(b"")
+    adapter, card = registry.resolve(f"sevennet:{file}")
+    assert (card.name, card.checkpoint, card.local) == ("sevennet:mine.pth", str(file), True)
+    assert card.level_of_theory is None
+    assert card.dtypes == adapter.cards[0].dtypes
+    monkeypatch.chdir(tmp_path)
+    assert registry.resolve("SevenNet:mine.pth")[1].checkpoint == "mine.pth"
+    with pytest.raises(ModelLoadError, match="no checkpoint 'yours.pth'"):
+        registry.resolve("sevennet:yours.pth")
+    with pytest.raises(ModelLoadError, match="Cannot import 'sevennet'"):
+        registry.resolve("sevennet:make")  # a function: no file has such a name
+
+
+def test_where_another_process_finds_a_model():
+    adapter, card = registry.resolve("morse")
+    assert registry.origin(adapter, card) == ("ase_probe.adapters.toy:adapter", "ase-probe")
+    adapter, card = registry.resolve("broken_models:Pair")
+    assert registry.origin(adapter, card) == ("broken_models:Pair", "")
+    with pytest.raises(InputError, match="already built"):
+        registry.origin(*registry.wrap(EMT()))

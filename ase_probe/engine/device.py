@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 
 from ase_probe.errors import DeviceError, UnsupportedOptionError
@@ -10,6 +11,8 @@ __all__ = ["resolve_device"]
 
 
 def _cuda_count() -> int:
+    if importlib.util.find_spec("torch") is None:
+        return 0
     import torch
 
     return int(torch.cuda.device_count()) if torch.cuda.is_available() else 0

@@ -23,8 +23,8 @@ class Raised:
 
     @property
     def message(self) -> str:
-        """Type and first line of the exception, 300 characters at most."""
-        text = str(self.error).strip().partition("\n")[0]
+        """Type and text of the exception in one line, 300 characters at most."""
+        text = " ".join(str(self.error).split())
         name = type(self.error).__name__
         return (f"{name}: {text}" if text else name)[:300]
 

@@ -29,7 +29,12 @@ __all__ = ["install_command", "is_installed", "open_model"]
 
 def is_installed(adapter: Adapter) -> bool:
     """Are the family's vendor modules importable here? Nothing is imported to find out."""
-    return all(importlib.util.find_spec(module) for module in adapter.environment.modules)
+    return all(map(_is_there, adapter.environment.modules))
+
+
+def _is_there(module: str) -> bool:
+    parent, _, _ = module.rpartition(".")  # of a namespace package, which may hold others' parts
+    return (not parent or _is_there(parent)) and importlib.util.find_spec(module) is not None
 
 
 def install_command(adapter: Adapter) -> str:
@@ -146,6 +151,7 @@ def open_model(
         message = f"{card.name} could not be loaded{where}: {answer.message}"
         raise ModelLoadError(message) from answer.error
     calculator, weights = answer
+    card = adapter.describe(card, calculator)
     environment: dict[str, Any] = {
         "device": device,
         "dtype": dtype or (card.dtypes[0] if card.dtypes else None),
@@ -154,7 +160,7 @@ def open_model(
         "versions": _versions(adapter),
         "platform": platform.platform(),
     }
-    return Evaluator(adapter, adapter.describe(card, calculator), calculator, environment)
+    return Evaluator(adapter, card, calculator, environment)
 
 
 def _refuse_unknown(adapter: Adapter, card: ModelCard, checkpoint: str) -> None:

@@ -1,5 +1,7 @@
 """Planted defects: each is caught by its check and by no unrelated one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -148,6 +150,18 @@ def test_a_strictly_local_model_has_a_trivial_limit():
         return np.where(near, energy, 0.0), np.where(near, force, 0.0)
 
     assert CHECKS["dissociation.limit"](case(cut)).status == "trivial"
+
+
+def test_a_limit_built_on_a_table_is_neither_trivial_nor_the_models_own():
+    def cut(r, energy, force):
+        near = r < 5.0
+        return np.where(near, energy, 0.0), np.where(near, force, 0.0)
+
+    found = case(cut)
+    found = replace(found, card=replace(found.card, lone_atoms="table"))
+    finding = CHECKS["dissociation.limit"](found)
+    assert finding.status == "pass"
+    assert "table of isolated atoms" in finding.reason
 
 
 def test_nan_in_the_well():

@@ -1,0 +1,90 @@
+"""What Probe and isolation cost, measured side by side, call by call, in one run."""
+
+import importlib.util
+import time
+import warnings
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.verlet import VelocityVerlet
+
+from ase_probe import Probe
+
+pytestmark = pytest.mark.slow
+
+
+def seconds(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def interleaved(a, b, times):
+    """Lower quartile of the seconds of two calls that take turns: both feel the same noise."""
+    pairs = [(seconds(a), seconds(b)) for _ in range(times)]
+    return np.percentile(pairs, 25, axis=0)
+
+
+def single(probe):
+    atoms = Atoms("H2", [(0, 0, 0), (0, 0, 0.75)], calculator=probe)
+
+    def call():
+        atoms.positions[1, 2] += 1e-6
+        atoms.get_potential_energy()
+
+    call()
+    return call
+
+
+def test_isolation_of_a_single_call():
+    here, there = interleaved(
+        single(Probe("morse")), single(Probe("morse", isolate=True)), times=300
+    )
+    print(f"\nsingle call: {1e3 * here:.3f} ms here, {1e3 * there:.3f} ms isolated")
+    assert there - here < 1e-3
+
+
+def test_isolation_of_a_batch():
+    pytest.importorskip("sevenn")
+    structures = [Atoms("N2", [(0, 0, 0), (0, 0, r)]) for r in np.linspace(0.6, 5.0, 256)]
+    evaluators = [Probe("7net-0", isolate=isolate).evaluator for isolate in (False, True)]
+    for evaluator in evaluators:
+        evaluator.evaluate(structures)
+    here, there = interleaved(*(lambda e=e: e.evaluate(structures) for e in evaluators), times=15)
+    print(f"\nbatch of 256, 7net-0: {here:.4f} s here, {there:.4f} s isolated")
+    assert there < 1.05 * here
+
+
+def vendor(model):
+    if model == "7net-0":
+        from sevenn.calculator import SevenNetCalculator
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return SevenNetCalculator("7net-0", device="cpu")
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    return CHGNetCalculator(use_device="cpu")
+
+
+def dynamics(calculator):
+    atoms = bulk("NaCl", "rocksalt", a=5.7, cubic=True) * 2  # 64 atoms
+    MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(1))
+    atoms.calc = calculator
+    steps = VelocityVerlet(atoms, 1.0 * units.fs)
+    steps.run(2)
+    return lambda: steps.run(1)
+
+
+@pytest.mark.parametrize(("model", "module"), [("7net-0", "sevenn"), ("chgnet-0.3.0", "chgnet")])
+def test_probe_in_molecular_dynamics(model, module):
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs, ours = interleaved(dynamics(vendor(model)), dynamics(Probe(model)), times=12)
+    print(f"\n64-atom MD step, {model}: vendor {theirs:.4f} s, Probe {ours:.4f} s")
+    assert ours < 1.03 * theirs
