@@ -157,7 +157,7 @@ def test_one_raising_distance_is_one_finding():
     assert finding.status == "fail"
     assert finding.score == 0.0
     assert "RuntimeError: the model broke" in finding.reason
-    assert "second line" not in finding.reason
+    assert "\n" not in finding.reason
     assert statuses(result, "dissociation.D_e") == {"N2": "pass"}
     bad = result.curves["N2"].r[list(result.curves["N2"].failures)]
     assert len(bad)

@@ -17,7 +17,7 @@ _WORDS = {  # pip's option: uv's environment variable, and what joins several va
     "cert": ("SSL_CERT_FILE", " "),
     "trusted-host": ("UV_INSECURE_HOST", " "),
 }
-_PRECEDENCE = ("global", "install", ":env:")  # the last wins, as in pip
+_PRECEDENCE = ("global", "install")  # the last wins; variables come before both
 
 
 def uv_settings(environment: Mapping[str, str]) -> dict[str, str]:
@@ -33,21 +33,33 @@ def uv_settings(environment: Mapping[str, str]) -> dict[str, str]:
     dict
         Variables to add.
     """
+    found = _configured(environment)
+    for option in _WORDS:
+        value = environment.get("PIP_" + option.upper().replace("-", "_"))
+        if value is not None:
+            found[option] = value
+    settings = {
+        variable: separator.join(found[option].split())
+        for option, (variable, separator) in _WORDS.items()
+        if option in found
+    }
+    if "UV_INDEX" in settings:  # pip takes the best version of all indexes, uv the first index
+        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    return {name: value for name, value in settings.items() if name not in environment}
+
+
+def _configured(environment: Mapping[str, str]) -> dict[str, str]:
+    """What pip's configuration files say; nothing where there is no pip to read them."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True,
         text=True,
         env=dict(environment),
     )
-    values: dict[str, tuple[int, list[str]]] = {}
-    for line in done.stdout.splitlines():  # without pip there is nothing to translate
-        key, _, value = line.partition("=")
-        section, _, option = key.rpartition(".")
-        if section in _PRECEDENCE and option in _WORDS:
-            rank = _PRECEDENCE.index(section)
-            if rank >= values.get(option, (0, []))[0]:
-                values[option] = rank, str(ast.literal_eval(value)).split()
-    settings = {_WORDS[o][0]: _WORDS[o][1].join(words) for o, (_, words) in values.items()}
-    if "UV_INDEX" in settings:  # pip takes the best version of all indexes, uv the first index
-        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    return {name: value for name, value in settings.items() if name not in environment}
+    found = {}
+    for section in _PRECEDENCE:
+        for line in done.stdout.splitlines():
+            key, _, value = line.partition("=")
+            if key.startswith(f"{section}."):
+                found[key.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
+    return found

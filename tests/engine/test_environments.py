@@ -116,6 +116,7 @@ def test_what_a_plugin_needs(monkeypatch):
 
 
 def test_pip_settings_in_the_words_of_uv(tmp_path):
+    pytest.importorskip("pip")
     conf = tmp_path / "pip.conf"
     conf.write_text(
         "[global]\nindex-url = https://a.example/simple\nfind-links =\n    /a\n    /b\n"
@@ -129,6 +130,11 @@ def test_pip_settings_in_the_words_of_uv(tmp_path):
     assert made["UV_INDEX_STRATEGY"] == "unsafe-best-match"
     assert made["UV_CONSTRAINT"] == "/d.txt"  # a variable comes before any file
     assert "UV_FIND_LINKS" not in uv_settings({**environment, "UV_FIND_LINKS": "/mine"})
+
+
+def test_variables_count_without_pip(tmp_path):
+    environment = {"PIP_FIND_LINKS": "/a /b", "PATH": str(tmp_path), "PYTHONHOME": "/nowhere"}
+    assert uv_settings(environment) == {"UV_FIND_LINKS": "/a,/b"}
 
 
 # Building
