@@ -1,6 +1,7 @@
 """Every check of CI: ``nox`` builds two environments that exclude each other, and tests in both.
 
-mace-torch pins e3nn 0.4.4, others need 0.5 or newer (``tool.uv.conflicts``). Needs ``pip install -e ".[dev]"``.
+mace-torch pins e3nn 0.4.4, others need 0.5 or newer (``tool.uv.conflicts``). Needs the extra
+``dev``: ``pip install -e ".[dev]"``.
 """
 
 from __future__ import annotations

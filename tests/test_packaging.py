@@ -1,11 +1,14 @@
 """The built wheel, in an empty environment, does the main job."""
 
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import time
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -105,3 +108,36 @@ def test_the_core_alone_works_and_names_the_missing_extra(dist, tmp_path):
     missing = run(probe, "audit", "7net-0", env=variables, cwd=tmp_path)
     assert missing.returncode == 2
     assert "pip install 'ase-probe[sevennet]'" in " ".join(missing.stderr.split())
+
+
+def test_a_plugin_installed_for_real(environment, tmp_path):
+    plugin = shutil.copytree(ROOT / "docs" / "plugin", tmp_path / "plugin")
+    install = run(environment / "pip", "install", "-q", "--no-deps", plugin)
+    assert install.returncode == 0, install.stderr
+    variables = {**os.environ, "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
+    assert "exp6-argon" in run(environment / "ase-probe", "models", env=variables).stdout
+    audit = [environment / "ase-probe", "audit", "exp6-argon", "--dimers", "Ar2"]
+    here, there = (
+        run(*audit, *options, "--json", name, cwd=tmp_path, env=variables)
+        for options, name in (((), "here.json"), (("--isolate",), "there.json"))
+    )
+    assert here.returncode == there.returncode == 1, here.stderr + there.stderr  # it has findings
+    names = ("here.json", "there.json")
+    findings = [json.loads((tmp_path / name).read_text())["findings"] for name in names]
+    assert findings[0] == findings[1]
+    assert any(f["check"] == "compression.barrier" and f["status"] == "warn" for f in findings[0])
+
+
+def test_no_session_installs_what_excludes_each_other():
+    pytest.importorskip("nox")
+    spec = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")
+    noxfile = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(noxfile)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    clashes = [{e["extra"] for e in pair} for pair in project["tool"]["uv"]["conflicts"]]
+    assert clashes
+    for clash in clashes:
+        assert clash <= set(project["project"]["optional-dependencies"])
+        assert not clash <= set(noxfile.MAIN)
+        assert not clash <= set(noxfile.MACE)
+    assert set(noxfile.MAIN) | set(noxfile.MACE) == noxfile.EXTRAS
