@@ -171,20 +171,24 @@ def audit(
 
 
 @main.command(name="models")
+@click.argument("words", nargs=-1, metavar="[WORD...]")
 @click.option("--json", "as_json", is_flag=True, help="Print every fact of every card as JSON.")
-def list_models(as_json: bool) -> None:
-    """List every model known by name, and how to get it."""
+def list_models(words: tuple[str, ...], as_json: bool) -> None:
+    """List every model known by name, and how to get it.
+
+    With WORDs only those whose name, family, level of theory or training data holds all of them,
+    such as: ase-probe models mace r2scan
+    """
     from dataclasses import asdict
 
     from ase_probe.engine.opening import install_command, is_installed
     from ase_probe.registry import families
 
-    known = [
-        (family.adapter, card)
+    wanted = {
+        family.adapter: [card for card in family.adapter.cards if _holds(card, words)]
         for family in families()
         if family.adapter
-        for card in family.adapter.cards
-    ]
+    }
     if as_json:
         rows = [
             {
@@ -192,40 +196,54 @@ def list_models(as_json: bool) -> None:
                 "installed": is_installed(adapter),
                 "install": install_command(adapter),
             }
-            for adapter, card in known
+            for adapter, cards in wanted.items()
+            for card in cards
         ]
         click.echo(json.dumps(rows, indent=2))
     else:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("model", "family", "level of theory", "licence", "available"):
-            table.add_column(column, no_wrap=column == "model", overflow="fold")
-        for adapter, card in known:
-            available = "yes" if is_installed(adapter) else install_command(adapter)
-            if is_installed(adapter) and _needs_download(adapter, card):
-                available = "downloads its weights on first use"
-            if card.gated:
-                available += " (gated: ask the vendor for access)"
-            table.add_row(
-                card.name,
-                card.family,
-                card.level_of_theory or "not stated",
-                card.licence or "not stated",
-                available,
-            )
-        Console().print(table)
-        click.echo("Audit one with: ase-probe audit MODEL")
-        if not all(is_installed(adapter) for adapter, _ in known):
-            click.echo(
-                "What is not installed runs in an environment of its own with: "
-                "ase-probe audit MODEL --isolate"
-            )
+        _print_models({adapter: cards for adapter, cards in wanted.items() if cards})
     for family in families():
         if family.error:
             click.echo(f"Family {family.name} cannot be used: {family.error}", err=True)
+    if not any(wanted.values()):
+        _stop(f"No model holds {' '.join(words)!r}; `ase-probe models` lists all.")
+
+
+def _holds(card: ModelCard, words: tuple[str, ...]) -> bool:
+    facts = (card.name, card.family, card.level_of_theory, card.training_data, *card.aliases)
+    text = " ".join(filter(None, facts)).lower()
+    return all(word.lower() in text for word in words)
+
+
+def _print_models(wanted: dict[Adapter, list[ModelCard]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ase_probe.engine.opening import install_command, is_installed
+
+    console = Console(highlight=False)
+    width = max((len(card.name) for cards in wanted.values() for card in cards), default=0)
+    for adapter, cards in wanted.items():
+        here = is_installed(adapter)
+        how = "installed" if here else f"not installed: {install_command(adapter)}"
+        console.print(f"[bold]{escape(adapter.family)}[/bold]  [dim]{escape(how)}[/dim]")
+        table = Table.grid(padding=(0, 2), expand=console.is_terminal)
+        table.add_column(width=width + 2, no_wrap=True)
+        table.add_column(ratio=3, no_wrap=console.is_terminal, overflow="ellipsis")
+        table.add_column(ratio=2, no_wrap=console.is_terminal, overflow="ellipsis")
+        table.add_column(width=16, no_wrap=True)
+        for card in cards:
+            weights = "gated download" if card.gated else "download"
+            if not _needs_download(adapter, card):
+                weights = "here" if here else "in the package"
+            level, licence = card.level_of_theory or "not stated", card.licence or "not stated"
+            row = (f"  {card.name}", level, licence, weights)
+            table.add_row(*map(escape, row))
+        console.print(table)
+    if not all(map(is_installed, wanted)):
+        click.echo("What is not installed runs in an environment of its own: --isolate")
+    click.echo("Audit one with: ase-probe audit MODEL")
 
 
 @main.group()

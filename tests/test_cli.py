@@ -217,3 +217,21 @@ def test_models():
     assert rows["7net-0"]["sha256"]
     assert rows["7net-0"]["installed"] in (True, False)
     assert rows["7net-0"]["install"] == "pip install 'ase-probe[sevennet]'"
+
+
+def test_models_by_word_and_how_to_get_them(monkeypatch):
+    from click.testing import CliRunner
+
+    from ase_probe.cli import main
+    from ase_probe.engine import opening
+
+    text = probe("models", "MACE", "r2scan").stdout
+    assert "mace-matpes-r2scan-0" in text
+    assert "7net" not in text
+    nothing = probe("models", "nonsense")
+    assert nothing.returncode == 2
+    assert "No model holds 'nonsense'" in nothing.stderr
+    monkeypatch.setattr(opening, "is_installed", lambda adapter: False)
+    text = CliRunner().invoke(main, ["models", "mace-mp-0-medium"]).output
+    assert "not installed: pip install 'ase-probe[mace]'" in text  # brackets are no markup
+    assert "--isolate" in text
