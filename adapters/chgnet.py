@@ -28,16 +28,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
 
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import ModelLoadError, UnsupportedOptionError
+from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,11 +42,16 @@ if TYPE_CHECKING:
 
 __all__ = ["CHGNet", "CHGNetCalculator", "adapter"]
 
-EMBEDDED = 94
+EMBEDDED = tuple(chemical_symbols[1:95])
 """The vendor's model has a row for every element up to Pu, trained or not."""
 ELEMENTS = (*chemical_symbols[1:84], *chemical_symbols[89:95])  # H-Bi, Ac-Pu: 89, those of MPtrj
-DIRECT_PAIRS = 1000
-"""Non-periodic structures of up to this many atoms get their pairs from one distance matrix."""
+ARCHITECTURE: dict[str, Any] = {
+    "uses_charge": False,  # "charge-informed" by magnetic moments, which are an answer
+    "uses_spin": False,
+    "conservative": True,
+    "needs_cell": True,
+    "lone_atoms": "model",
+}
 FILES = {  # below the package's pretrained
     "0.3.0": "0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar",
     "0.2.0": "0.2.0/chgnet_0.2.0_e30f77s348m32.pth.tar",
@@ -68,17 +69,14 @@ def _card(version: str, *aliases: str, **facts: Any) -> ModelCard:
             "level_of_theory": "PBE(+U) (MPtrj)",
             "training_data": "MPtrj",
             "elements": ELEMENTS,
-            "uses_charge": False,  # "charge-informed" by magnetic moments, which are an answer
-            "uses_spin": False,
             "cutoff": 6.0,
-            "conservative": True,
-            "needs_cell": True,
             "energy_reference": "total",
             "parameters": 412_431,
             "licence": "BSD (modified)",
             "source": f"chgnet/pretrained/{FILES[version]} in the wheel of chgnet 0.4",
             "doi": "10.1038/s42256-023-00716-3",
             "dtypes": ("float32", "float64"),
+            **ARCHITECTURE,
             **facts,
         }
     )
@@ -109,7 +107,7 @@ CARDS = (
 )
 
 
-class CHGNet(AdapterBase):
+class CHGNet(BatchAdapter):
     """The family; all weights come with the package."""
 
     family = "chgnet"
@@ -131,10 +129,8 @@ class CHGNet(AdapterBase):
         checkpoint: str | None,
     ) -> CHGNetCalculator:
         """Load bundled weights by the vendor's name, others from a file of the vendor's trainer."""
-        if dtype not in (None, *card.dtypes):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: {', '.join(card.dtypes)}."
-            )
+        if task is not None:
+            raise UnsupportedOptionError(f"{card.name} has no tasks; {task!r} was given.")
         with warnings.catch_warnings():  # nvidia_smi, when it is compiled to bytecode
             for category in (DeprecationWarning, SyntaxWarning):  # Python 3.11, later ones
                 warnings.filterwarnings("ignore", ".*invalid escape sequence", category)
@@ -162,17 +158,13 @@ class CHGNet(AdapterBase):
         return CHGNetCalculator(model.to(device).eval(), checkpoint=checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read cutoff and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read cutoff and size from the model."""
         model = calculator.model
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, doi=None)
-            card = replace(card, elements=tuple(chemical_symbols[1 : EMBEDDED + 1]))
+            card = replace(card.of_unknown_training(calculator.checkpoint), elements=EMBEDDED)
         return replace(
             card,
+            **ARCHITECTURE,
             cutoff=float(model.graph_converter.atom_graph_cutoff),
             parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         )
@@ -186,100 +178,38 @@ class CHGNet(AdapterBase):
         files = (Path(package) / "pretrained" / FILES[card.checkpoint] for package in packages)
         return next((str(file) for file in files if file.is_file()), None)
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Two forward passes at most: structures with and without angles."""
-        pairs = [calculator.pairs(atoms) for atoms in structures]
-        energies, forces = np.zeros(len(structures)), [np.zeros(0)] * len(structures)
-        angles = np.array([_has_angles(p, calculator.model) for p in pairs], dtype=bool)
-        for kind in (False, True):
-            chosen = np.flatnonzero(angles == kind).tolist()
-            if not chosen:
-                continue
-            batch = [structures[i] for i in chosen]
-            answer = calculator.forward(batch, [pairs[i] for i in chosen], "ef")
-            ends = np.cumsum([len(atoms) for atoms in batch])
-            starts = ends - np.diff(ends, prepend=0)
-            energies[chosen] = np.add.reduceat(answer["site_energies"], starts)
-            for i, array in zip(chosen, np.split(answer["f"], ends[:-1]), strict=True):
-                forces[i] = array
-        return energies, forces
 
-
-class CHGNetCalculator(Calculator):
-    """ASE calculator over the vendor's model; a single point is a batch of one.
-
-    Properties: energy, free_energy (equal to energy), energies (eV), forces (eV/Å), magmoms (μB)
-    and, for periodic structures with a cell of three vectors, stress (eV/Å³, Voigt order).
-    """
-
-    implemented_properties = [  # noqa: RUF012  ASE's own attribute
-        *("energy", "free_energy", "energies", "forces", "magmoms", "stress")
-    ]
+class CHGNetCalculator(BatchCalculator):
+    """The vendor's model on graphs of ours."""
 
     def __init__(self, model: Any, *, checkpoint: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.model, self.checkpoint = model, checkpoint
+        super().__init__(checkpoint)
+        self.model = model
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        answer = self.forward([self.atoms], [self.pairs(self.atoms)], "efsm")
-        energy = float(answer["site_energies"].sum())
-        self.results = {"energy": energy, "free_energy": energy, "forces": answer["f"]}
-        self.results |= {"energies": answer["site_energies"], "magmoms": answer["m"]}
-        if self.atoms.cell.rank == 3 and self.atoms.pbc.any():
-            # To the vendor the volume is 1 Å³, and it converts from eV/Å³ to GPa.
-            strain = answer["s"] / 160.21766208 / self.atoms.get_volume()
-            self.results["stress"] = strain.flat[[0, 4, 8, 5, 2, 1]]
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """Evaluate one graph of all, or two: structures with and without angles.
 
-    def pairs(self, atoms: Atoms) -> tuple[np.ndarray, ...]:
-        """Return i (m,), j (m,), cell images of j (m, 3) and distances (m,), each pair twice."""
-        unknown = sorted(set(atoms.symbols) - set(chemical_symbols[1 : EMBEDDED + 1]))
-        if unknown:
-            raise UnsupportedElementError(
-                f"The model does not know {', '.join(unknown)}; it knows H to Pu at most."
-            )
-        if not len(atoms):
-            raise EvaluationError("A structure without atoms has no energy.")
-        if not np.isfinite(atoms.positions).all():  # no pair would be found, as if it were alone
-            raise EvaluationError("A position is not a finite number.")
-        cutoff = float(self.model.graph_converter.atom_graph_cutoff)
-        if atoms.pbc.any() or len(atoms) > DIRECT_PAIRS:
-            return _periodic_pairs(atoms, cutoff)
-        vectors = atoms.positions[None] - atoms.positions[:, None]  # (n, n, 3)
-        distances = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
-        near = distances < cutoff
-        np.fill_diagonal(near, False)
-        i, j = near.nonzero()
-        return i, j, np.zeros((len(i), 3), dtype=np.int64), distances[near]
-
-    def forward(
-        self, structures: Sequence[Atoms], pairs: Sequence[tuple[np.ndarray, ...]], task: str
-    ) -> dict[str, np.ndarray]:
-        """Return the vendor's answers for all atoms: site_energies (N,), f (N, 3), m (N,), s."""
+        `stress` is that of a single structure.
+        """
         import torch
         from chgnet.graph.crystalgraph import CrystalGraph
 
+        check_structures(structures, EMBEDDED)
         parameter = next(self.model.parameters())
         converter = self.model.graph_converter
-        counts = np.array([len(atoms) for atoms in structures])
-        shifts = np.repeat(np.cumsum(counts) - counts, [len(p[0]) for p in pairs])
-        i, j = (np.concatenate([p[k] for p in pairs]) + shifts for k in (0, 1))
-        images, distances = (np.concatenate([p[k] for p in pairs]) for k in (2, 3))
-        network = converter.create_graph(int(counts.sum()), i, j, images, distances)
+        pairs = find_pairs(structures, float(converter.atom_graph_cutoff), _vendor_pairs)
+        owner = np.repeat(np.arange(len(structures)), [len(atoms) for atoms in structures])
+        # Do two bonds share an atom? (A pair counts twice, once at either end.)
+        short = pairs.first[pairs.distances <= converter.bond_graph_cutoff]
+        crowded = np.bincount(short, minlength=len(owner)) > 1
+        angles = np.bincount(owner, weights=crowded) > 0
+        if angles.any() and not angles.all():
+            return self._separately(structures, angles, owner)
+        network = converter.create_graph(
+            len(owner), pairs.first, pairs.second, pairs.images, pairs.distances
+        )
         edges, undirected = network.adjacency_list()
-        angles, directed = network.line_graph_adjacency_list(cutoff=converter.bond_graph_cutoff)
+        triples, directed = network.line_graph_adjacency_list(cutoff=converter.bond_graph_cutoff)
 
         def whole(values: Any, *shape: int) -> Any:
             return torch.tensor(values, dtype=torch.int32).reshape(shape)
@@ -288,51 +218,63 @@ class CHGNetCalculator(Calculator):
             return torch.tensor(values, dtype=parameter.dtype)
 
         # Each structure around its own centre: float32 loses what is far from the origin.
-        centred = [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
-        moved = [p[2] @ atoms.cell.array for p, atoms in zip(pairs, structures, strict=True)]
+        positions = np.concatenate([a.positions - a.positions.mean(axis=0) for a in structures])
+        moved = pairs.vectors - (positions[pairs.second] - positions[pairs.first])
         graph = CrystalGraph(
             atomic_number=whole(np.concatenate([atoms.numbers for atoms in structures]), -1),
-            atom_frac_coord=real(np.concatenate(centred)).requires_grad_(),
+            atom_frac_coord=real(positions).requires_grad_(),
             atom_graph=whole(edges, -1, 2),
             atom_graph_cutoff=converter.atom_graph_cutoff,
-            neighbor_image=real(np.concatenate(moved)),
+            neighbor_image=real(moved),
             directed2undirected=whole(undirected, -1),
             undirected2directed=whole(directed, -1),
-            bond_graph=whole(angles, -1, 5),
+            bond_graph=whole(triples, -1, 5),
             bond_graph_cutoff=converter.bond_graph_cutoff,
             lattice=real(np.eye(3)),
         )
         with warnings.catch_warnings():  # the strained volume becomes a plain number
             warnings.filterwarnings("ignore", "Converting a tensor with requires_grad", UserWarning)
             answer = self.model.predict_graph(
-                graph.to(parameter.device), task=task, return_site_energies=True
+                graph.to(parameter.device),
+                task="efs" if stress else "ef",
+                return_site_energies=True,
             )
-        keys = {"site_energies", "f", "m", "s"} & set(answer)
-        return {key: np.asarray(answer[key], dtype=float) for key in keys}
+        energies, forces = (np.asarray(answer[key], dtype=float) for key in ("site_energies", "f"))
+        if stress:  # to the vendor the volume is 1 Å³, and it converts from eV/Å³ to GPa
+            (atoms,) = structures
+            tensor = np.asarray(answer["s"], dtype=float) / 160.21766208 / atoms.get_volume()
+        return Batch(
+            np.bincount(owner, weights=energies),
+            forces,
+            tensor.flat[[0, 4, 8, 5, 2, 1]][None] if stress else None,
+        )
+
+    def _separately(
+        self, structures: Sequence[Atoms], angles: np.ndarray, owner: np.ndarray
+    ) -> Batch:
+        energies, forces = np.zeros(len(structures)), np.zeros((len(owner), 3))
+        for kind in (False, True):
+            some = [atoms for atoms, has in zip(structures, angles, strict=True) if has == kind]
+            part = self.forward(some)
+            energies[angles == kind] = part.energies
+            forces[angles[owner] == kind] = part.forces
+        return Batch(energies, forces)
 
 
-def _periodic_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, ...]:
+def _vendor_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return pairs by the routine that the vendor's own graphs come from."""
     from pymatgen.optimization.neighbors import find_points_in_spheres
 
     positions = np.ascontiguousarray(atoms.positions)
-    cell = np.ascontiguousarray(atoms.cell.complete().array)
-    i, j, images, distances = find_points_in_spheres(
+    i, j, images, _ = find_points_in_spheres(
         *(positions, positions),
         r=cutoff,
         pbc=np.array(atoms.pbc, dtype=np.int64),
-        lattice=cell,
+        lattice=np.ascontiguousarray(atoms.cell.complete().array),
         tol=1e-8,
     )
     other = (i != j) | images.any(axis=1)
-    return i[other], j[other], images[other].astype(np.int64), distances[other]
-
-
-def _has_angles(pairs: tuple[np.ndarray, ...], model: Any) -> bool:
-    """Do two bonds share an atom? (A pair counts twice, once at either end.)"""
-    i, _, _, distances = pairs
-    bonds = np.bincount(i[distances <= model.graph_converter.bond_graph_cutoff])
-    return bool((bonds > 1).any())
+    return i[other], j[other], images[other].astype(np.int64)
 
 
 adapter = CHGNet()

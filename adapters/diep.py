@@ -1,8 +1,8 @@
 """DIEP (`diep`, https://github.com/materialsalchemist/diep): electron-ion integrals, r2SCAN.
 
-The vendor's `Potential` runs on one graph of all structures built here, with float64 geometry, for
-single points and batches alike. Its own calculator is not used: it gives molecules a stress, by
-dividing through a volume of 1 Å³, and refuses slabs without a third cell vector.
+The vendor's `Potential` runs on one graph of all structures built here, with float64 geometry. Its
+own calculator is not used: it gives molecules a stress, by dividing through a volume of 1 Å³, and
+refuses slabs without a third cell vector.
 
 A model is a folder (``model.json``, ``model.pt``, ``state.pt``); ``checkpoint`` is the folder or a
 file of it. The vendor's loader imports any module and calls anything that ``model.pt`` names, and
@@ -29,19 +29,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
-from ase.neighborlist import primitive_neighbor_list
 from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import GPa
 
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import ModelLoadError, UnsupportedOptionError
+from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,12 +45,15 @@ if TYPE_CHECKING:
 
 __all__ = ["DIEP", "DIEPCalculator", "adapter"]
 
-DTYPES = ("float32", "float64")
 FILES = ("model.json", "model.pt", "state.pt")
 NETWORKS = {("diep.models._diep", "DIEP"), ("diep_pyg.models._diep", "DIEP")}
 """Module and class of the one network there is, under the package's name of today and before."""
-DIRECT_PAIRS = 1000
-"""Non-periodic structures of up to this many atoms get their pairs from one distance matrix."""
+ARCHITECTURE: dict[str, Any] = {
+    "uses_charge": False,
+    "uses_spin": False,
+    "conservative": True,
+    "lone_atoms": "model",
+}
 
 # All facts from model.json, PROVENANCE.json and the README in the wheel.
 CARDS = (
@@ -67,23 +65,20 @@ CARDS = (
         level_of_theory="r2SCAN (MatPES)",
         training_data="MatPES-R2SCAN-2025.1, 349 107 structures of fold 1",
         elements=(*chemical_symbols[1:84], *chemical_symbols[89:95]),  # H-Bi, Ac-Pu: 89
-        uses_charge=False,
-        uses_spin=False,
         cutoff=5.0,
-        conservative=True,
         energy_reference="total",
         parameters=403_181,
         licence="BSD-3-Clause",
         source="diep/pretrained_models/diep_fold1 in the wheel of diep 2.0.0",
         sha256="3be1df5dbe3d15e1d35a2ca1d3c50a6b212ea2d248c89e02d84fa780eb609576",
         doi="10.1039/D4DD00246F",
-        dtypes=DTYPES,
-        lone_atoms="model",
+        dtypes=("float32", "float64"),
+        **ARCHITECTURE,
     ),
 )
 
 
-class DIEP(AdapterBase):
+class DIEP(BatchAdapter):
     """The family; the weights come with the package."""
 
     family = "diep"
@@ -104,14 +99,8 @@ class DIEP(AdapterBase):
         checkpoint: str | None,
     ) -> DIEPCalculator:
         """Load the bundled folder, or one that the vendor's `export` or `Potential.save` wrote."""
-        if dtype not in (None, *DTYPES):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: {', '.join(DTYPES)}."
-            )
         if task is not None:
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use task {task!r}; it has none to choose."
-            )
+            raise UnsupportedOptionError(f"{card.name} has no tasks; {task!r} was given.")
         path = self.checkpoint_file(card, checkpoint)
         if path is None or Path(path).name not in FILES:
             raise ModelLoadError(
@@ -143,24 +132,16 @@ class DIEP(AdapterBase):
         return DIEPCalculator(potential, checkpoint=checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read cutoff, elements and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read cutoff, elements and size from the model."""
         model = calculator.potential.model
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, doi=None)
+            card = card.of_unknown_training(calculator.checkpoint)
         return replace(
             card,
+            **ARCHITECTURE,
             elements=tuple(model.element_types),
-            uses_charge=False,
-            uses_spin=False,
             cutoff=float(model.cutoff),
-            conservative=True,
             parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-            dtypes=DTYPES,
-            lone_atoms="model",
         )
 
     def checkpoint_file(self, card: ModelCard, checkpoint: str | None) -> str | None:
@@ -174,53 +155,16 @@ class DIEP(AdapterBase):
         files = (folder / "state.pt" for folder in folders)
         return next((str(file) for file in files if file.is_file()), None)
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """One forward pass for all."""
-        if not structures:
-            return np.zeros(0), []
-        energies, forces, _ = calculator.forward(structures)
-        ends = np.cumsum([len(atoms) for atoms in structures])
-        return energies, np.split(forces, ends[:-1])
 
-
-class DIEPCalculator(Calculator):
-    """ASE calculator over the vendor's `Potential`; a single point is a batch of one.
-
-    Properties: energy, free_energy (equal to energy) in eV, forces (eV/Å) and, for periodic
-    structures with a cell of three vectors, stress (eV/Å³, Voigt order).
-    """
-
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
+class DIEPCalculator(BatchCalculator):
+    """The vendor's `Potential` on graphs of ours."""
 
     def __init__(self, potential: Any, *, checkpoint: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.potential, self.checkpoint = potential, checkpoint
+        super().__init__(checkpoint)
+        self.potential = potential
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        periodic = bool(self.atoms.cell.rank == 3 and self.atoms.pbc.any())
-        energies, forces, stress = self.forward([self.atoms], stress=periodic)
-        energy = float(energies[0])
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-        if periodic:
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress[0] * GPa)
-
-    def forward(
-        self, structures: Sequence[Atoms], *, stress: bool = False
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return energies (n,) in eV, forces (N, 3) in eV/Å, stress (n, 3, 3) in GPa if asked."""
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """Evaluate one graph of all."""
         import torch
         from diep.graph.compute import DIEPData
 
@@ -235,19 +179,20 @@ class DIEPCalculator(Calculator):
             answer = self.potential(
                 DIEPData(**graph, num_nodes=len(graph["batch"])), graph["lattice"]
             )
-        energies, forces, stresses = (x.detach().cpu().double().numpy() for x in answer[:3])
-        if stress:  # one below the other
-            stresses = stresses.reshape(-1, 3, 3)
-        return np.atleast_1d(energies), forces, stresses
+        energies, forces, tensors = (x.detach().cpu().double().numpy() for x in answer[:3])
+        return Batch(
+            np.atleast_1d(energies),
+            forces,
+            # One below the other, in GPa.
+            full_3x3_to_voigt_6_stress(tensors.reshape(-1, 3, 3)) * GPa if stress else None,
+        )
 
     def _graph(self, structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
         """Return one graph of all structures; the vendor finds the triplets."""
         types = {symbol: k for k, symbol in enumerate(self.potential.model.element_types)}
-        for atoms in structures:
-            _check(atoms, types)
-        pairs = [_pairs(atoms, self.potential.model.cutoff) for atoms in structures]
-        counts = np.array([len(atoms) for atoms in structures])
-        shifts = np.repeat(np.cumsum(counts) - counts, [len(p[0]) for p in pairs])
+        check_structures(structures, types)
+        pairs = find_pairs(structures, self.potential.model.cutoff)
+        counts = [len(atoms) for atoms in structures]
         cells = [atoms.cell.complete() for atoms in structures]
         # Each structure around its own centre: float32 loses what is far from the origin.
         fractional = [
@@ -255,43 +200,13 @@ class DIEPCalculator(Calculator):
             for cell, atoms in zip(cells, structures, strict=True)
         ]
         return {
-            "edge_index": np.concatenate([np.stack(p[:2]) for p in pairs], axis=1) + shifts,
+            "edge_index": np.stack([pairs.first, pairs.second]),
             "node_type": np.array([types[symbol] for a in structures for symbol in a.symbols]),
             "frac_coords": np.concatenate(fractional),
-            "pbc_offset": np.concatenate([p[2] for p in pairs]).astype(float),
+            "pbc_offset": pairs.images.astype(float),
             "lattice": np.stack([cell.array for cell in cells]),
             "batch": np.repeat(np.arange(len(counts)), counts),
         }
-
-
-def _check(atoms: Atoms, types: dict[str, int]) -> None:
-    unknown = sorted(set(atoms.symbols) - set(types))
-    if unknown:
-        raise UnsupportedElementError(
-            f"The model does not know {', '.join(unknown)}; it knows {len(types)} elements, see "
-            "its card."
-        )
-    if not len(atoms):
-        raise EvaluationError("A structure without atoms has no energy.")
-    # Otherwise no pair would be found, as if the atom were alone.
-    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-        raise EvaluationError("A position or a cell vector is not a finite number.")
-    if (atoms.pbc & ~atoms.cell.array.any(axis=1)).any():
-        raise EvaluationError("A periodic direction has no cell vector.")
-
-
-def _pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, ...]:
-    """Return i (m,), j (m,) and cell images of j (m, 3), each pair both ways."""
-    if atoms.pbc.any() or len(atoms) > DIRECT_PAIRS:
-        i, j, images = primitive_neighbor_list(
-            "ijS", atoms.pbc, atoms.cell.complete(), atoms.positions, cutoff
-        )
-        return i, j, images
-    vectors = atoms.positions[None] - atoms.positions[:, None]  # (n, n, 3)
-    near = np.einsum("ijk,ijk->ij", vectors, vectors) < cutoff**2
-    np.fill_diagonal(near, False)
-    i, j = near.nonzero()
-    return i, j, np.zeros((len(i), 3), dtype=int)
 
 
 def _check_harmless(folder: Path) -> None:

@@ -1,10 +1,10 @@
 """MatterSim (`mattersim`, https://github.com/microsoft/mattersim): M3GNet networks, PBE(+U).
 
 The vendor's `Potential` runs on one graph of all structures built here, with float64 geometry and
-no box, for single points and batches alike. Its own calculator is not used: it gives molecules a
-stress, that of a box it puts them into; it wraps atoms along directions that are not periodic, so
-that a slab with an atom below the cell falls apart; it flips the sign of the stress in left-handed
-cells; and it answers as if an atom at NaN were alone.
+no box. Its own calculator is not used: it gives molecules a stress, that of a box it puts them
+into; it wraps atoms along directions that are not periodic, so that a slab with an atom below the
+cell falls apart; it flips the sign of the stress in left-handed cells; and it answers as if an atom
+at NaN were alone.
 
 The vendor's loader reads weights with ``strict=False``: a checkpoint without a single weight loads,
 and gives the energies of a random network. Here the keys are compared first. The published weights
@@ -26,19 +26,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
-from ase.neighborlist import primitive_neighbor_list
 from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import GPa
 
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import ModelLoadError, UnsupportedOptionError
+from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,11 +43,14 @@ if TYPE_CHECKING:
 __all__ = ["MatterSim", "MatterSimCalculator", "adapter"]
 
 ELEMENTS = (*chemical_symbols[1:84], *chemical_symbols[89:95])  # H-Bi, Ac-Pu: 89
-DTYPES = ("float32", "float64")
+ARCHITECTURE: dict[str, Any] = {
+    "uses_charge": False,
+    "uses_spin": False,
+    "conservative": True,
+    "lone_atoms": "model",
+}
 REBUILT = {"sbf.coef"}
 """Buffers that do not depend on training and that older checkpoints do not hold."""
-DIRECT_PAIRS = 1000
-"""Non-periodic structures of up to this many atoms get their pairs from one distance matrix."""
 URL = "https://raw.githubusercontent.com/microsoft/mattersim/main/pretrained_models/"
 
 
@@ -66,17 +64,14 @@ def _card(size: str, structures: str, parameters: int) -> ModelCard:
         level_of_theory="PBE(+U), VASP PAW",
         training_data=f"MatterSim (not published), {structures} structures",
         elements=ELEMENTS,
-        uses_charge=False,
-        uses_spin=False,
         cutoff=5.0,
-        conservative=True,
         energy_reference="total",
         parameters=parameters,
         licence="MIT",
         source=f"{URL}{checkpoint}.pth",
         doi="10.48550/arXiv.2405.04967",
-        dtypes=DTYPES,
-        lone_atoms="model",
+        dtypes=("float32", "float64"),
+        **ARCHITECTURE,
     )
 
 
@@ -85,7 +80,7 @@ def _card(size: str, structures: str, parameters: int) -> ModelCard:
 CARDS = (_card("1M", "3 million", 890_034), _card("5M", "6 million", 4_548_930))
 
 
-class MatterSim(AdapterBase):
+class MatterSim(BatchAdapter):
     """The family; weights are downloaded by `mattersim` itself."""
 
     family = "mattersim"
@@ -109,14 +104,8 @@ class MatterSim(AdapterBase):
         checkpoint: str | None,
     ) -> MatterSimCalculator:
         """Load weights by the vendor's name or from a file of the vendor's trainer."""
-        if dtype not in (None, *DTYPES):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: {', '.join(DTYPES)}."
-            )
         if task is not None:
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use task {task!r}; it has none to choose."
-            )
+            raise UnsupportedOptionError(f"{card.name} has no tasks; {task!r} was given.")
         path = Path(checkpoint or _downloaded(card)).absolute()
         with _without_side_effects():
             from mattersim.forcefield.potential import Potential
@@ -138,31 +127,19 @@ class MatterSim(AdapterBase):
             )
         if dtype == "float64":
             potential.double()
-        return MatterSimCalculator(
-            potential,
-            elements=ELEMENTS if checkpoint is None else None,
-            checkpoint=checkpoint,
-        )
+        return MatterSimCalculator(potential, checkpoint=checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read cutoff, elements and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read cutoff, elements and size from the model."""
         model = calculator.potential.model
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, doi=None)
+            card = card.of_unknown_training(calculator.checkpoint)
         return replace(
             card,
+            **ARCHITECTURE,
             elements=calculator.elements,
-            uses_charge=False,
-            uses_spin=False,
             cutoff=float(model.model_args["cutoff"]),
-            conservative=True,
             parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-            dtypes=DTYPES,
-            lone_atoms="model",
         )
 
     def checkpoint_file(self, card: ModelCard, checkpoint: str | None) -> str | None:
@@ -171,62 +148,21 @@ class MatterSim(AdapterBase):
             return checkpoint
         return str(_downloaded(card)) if _downloaded(card).is_file() else None
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """One forward pass for all."""
-        if not structures:
-            return np.zeros(0), []
-        answer = calculator.forward(structures)
-        ends = np.cumsum([len(atoms) for atoms in structures])
-        return answer["total_energy"], np.split(answer["forces"], ends[:-1])
 
+class MatterSimCalculator(BatchCalculator):
+    """The vendor's `Potential` on graphs of ours."""
 
-class MatterSimCalculator(Calculator):
-    """ASE calculator over the vendor's `Potential`; a single point is a batch of one.
+    def __init__(self, potential: Any, *, checkpoint: str | None) -> None:
+        super().__init__(checkpoint)
+        self.potential = potential
+        embedded = tuple(chemical_symbols[1 : potential.model.max_z + 1])
+        self.elements = ELEMENTS if checkpoint is None else embedded
 
-    Properties: energy, free_energy (equal to energy) in eV, forces (eV/Å) and, for periodic
-    structures with a cell of three vectors, stress (eV/Å³, Voigt order).
-    """
-
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
-
-    def __init__(
-        self, potential: Any, *, elements: tuple[str, ...] | None, checkpoint: str | None
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.potential, self.checkpoint = potential, checkpoint
-        self.elements = elements or tuple(chemical_symbols[1 : potential.model.max_z + 1])
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        periodic = bool(self.atoms.cell.rank == 3 and self.atoms.pbc.any())  # never numpy's bool
-        answer = self.forward([self.atoms], stress=periodic)
-        energy = float(answer["total_energy"][0])
-        self.results = {"energy": energy, "free_energy": energy, "forces": answer["forces"]}
-        if periodic:
-            # The vendor divides by the determinant of the cell, negative in a left-handed one.
-            stress = answer["stresses"][0] * GPa * np.sign(np.linalg.det(self.atoms.cell.array))
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
-
-    def forward(
-        self, structures: Sequence[Atoms], *, stress: bool = False
-    ) -> dict[str, np.ndarray]:
-        """Return total_energy (n,) in eV, forces (N, 3) in eV/Å and stresses (n, 3, 3) in GPa."""
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """Evaluate one graph of all."""
         import torch
 
-        model = self.potential.model
-        parameter = next(model.parameters())
+        parameter = next(self.potential.model.parameters())
         kinds = {"f": parameter.dtype, "i": torch.int64}
         graph = {
             name: torch.as_tensor(array, dtype=kinds[array.dtype.kind]).to(parameter.device)
@@ -240,24 +176,26 @@ class MatterSimCalculator(Calculator):
         double = parameter.dtype == torch.float64
         with _float_means_double() if double else nullcontext():
             answer = self.potential(graph | sizes, include_stresses=stress)
-        return {key: value.detach().cpu().double().numpy() for key, value in answer.items()}
+        numbers = {key: value.detach().cpu().double().numpy() for key, value in answer.items()}
+        tensors = None
+        if stress:
+            # The vendor divides by the determinant of the cell, negative in a left-handed one.
+            signs = np.sign([np.linalg.det(atoms.cell.array) for atoms in structures])
+            tensors = full_3x3_to_voigt_6_stress(numbers["stresses"] * signs[:, None, None]) * GPa
+        return Batch(numbers["total_energy"], numbers["forces"], tensors)
 
     def _graph(self, structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
         """Return the vendor's input: one graph of all structures, three-body terms included."""
         from mattersim.datasets.utils.convertor import compute_threebody_indices
 
+        check_structures(structures, self.elements)
         arguments = self.potential.model.model_args
-        for atoms in structures:
-            self._check(atoms)
-        pairs = [_pairs(atoms, arguments["cutoff"]) for atoms in structures]
+        pairs = find_pairs(structures, arguments["cutoff"])
         counts = np.array([len(atoms) for atoms in structures])
         numbers = np.concatenate([atoms.numbers for atoms in structures])
-        bonds = np.array([len(p[0]) for p in pairs])
-        index = np.concatenate([np.stack(p[:2]) for p in pairs], axis=1)  # (2, bonds in all)
-        index += np.repeat(np.cumsum(counts) - counts, bonds)
-        triples, per_bond, _, _ = compute_threebody_indices(
-            index.T,
-            np.concatenate([p[3] for p in pairs]),
+        triples, per_bond, _, _ = compute_threebody_indices(  # it needs `first` in order
+            np.stack([pairs.first, pairs.second], axis=1),
+            pairs.distances,
             len(numbers),
             numbers,
             threebody_cutoff=arguments["threebody_cutoff"],
@@ -268,47 +206,17 @@ class MatterSimCalculator(Calculator):
                 [a.positions - a.positions.mean(axis=0) for a in structures]
             ),
             "cell": np.stack([atoms.cell.complete().array for atoms in structures]),
-            "pbc_offsets": np.concatenate([p[2] for p in pairs]).astype(float),
+            "pbc_offsets": pairs.images.astype(float),
             "atom_attr": numbers[:, None],
-            "edge_index": index,
+            "edge_index": np.stack([pairs.first, pairs.second]),
             "three_body_indices": triples,
-            "num_bonds": bonds,
+            "num_bonds": pairs.counts,
             "num_triple_ij": per_bond[:, None],
             "num_atoms": counts,
             "batch": np.repeat(np.arange(len(counts)), counts),
             "bond_index_bias": np.zeros((1, 1), dtype=int),  # the indices count all bonds already
             "three_body_edge_map": np.repeat(np.arange(len(per_bond)), per_bond),
         }
-
-    def _check(self, atoms: Atoms) -> None:
-        unknown = sorted(set(atoms.symbols) - set(self.elements))
-        if unknown:
-            raise UnsupportedElementError(
-                f"The model does not know {', '.join(unknown)}; it knows {len(self.elements)} "
-                "elements, see its card."
-            )
-        if not len(atoms):
-            raise EvaluationError("A structure without atoms has no energy.")
-        # Otherwise no pair would be found, as if the atom were alone.
-        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-            raise EvaluationError("A position or a cell vector is not a finite number.")
-        if (atoms.pbc & ~atoms.cell.array.any(axis=1)).any():
-            raise EvaluationError("A periodic direction has no cell vector.")
-
-
-def _pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, ...]:
-    """Return i (m,), ascending, j (m,), cell images of j (m, 3) and distances (m,), both ways."""
-    if atoms.pbc.any() or len(atoms) > DIRECT_PAIRS:
-        i, j, images, distances = primitive_neighbor_list(
-            "ijSd", atoms.pbc, atoms.cell.complete(), atoms.positions, cutoff
-        )
-        return i, j, images, distances
-    vectors = atoms.positions[None] - atoms.positions[:, None]  # (n, n, 3)
-    distances = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
-    near = distances < cutoff
-    np.fill_diagonal(near, False)
-    i, j = near.nonzero()
-    return i, j, np.zeros((len(i), 3), dtype=int), distances[near]
 
 
 def _downloaded(card: ModelCard) -> Path:

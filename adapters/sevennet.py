@@ -1,10 +1,10 @@
 """SevenNet (`sevenn`, https://github.com/MDIL-SNU/SevenNet): equivariant graph networks, PBE(+U).
 
-The vendor's model runs on batched graphs built here, with float64 geometry, for single points and
-batches alike. Its own calculator is not used: it is float32 only, gives molecules a stress by
-dividing through a volume of 0.001 Å³, drops the edges of an atom at NaN and answers as if it were
-alone, and can be switched to other kernels by environment variables. Its neighbour list takes
-20 s for a molecule that lies 1000 Å from the origin, so molecules get their pairs directly.
+The vendor's model runs on graphs of many structures built here, with float64 geometry. Its own
+calculator is not used: it is float32 only, gives molecules a stress by dividing through a volume
+of 0.001 Å³, drops the edges of an atom at NaN and answers as if it were alone, and can be switched
+to other kernels by environment variables. Its neighbour list takes 20 s for a molecule that lies
+1000 Å from the origin, so only periodic structures get their pairs from it.
 
 Local checkpoints are unpickled by the vendor: open only files you trust.
 """
@@ -13,28 +13,32 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
 
-from ase_probe.errors import EvaluationError, UnsupportedElementError, UnsupportedOptionError
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import UnsupportedOptionError
+from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ase import Atoms
 
 __all__ = ["SevenNet", "SevenNetCalculator", "adapter"]
 
 ELEMENTS = (*chemical_symbols[1:84], *chemical_symbols[89:95])  # H-Bi, Ac-Pu: 89
-DIRECT_PAIRS = 1000
-"""Non-periodic structures of up to this many atoms get their pairs from one distance matrix."""
+ARCHITECTURE: dict[str, Any] = {
+    "uses_charge": False,
+    "uses_spin": False,
+    "conservative": True,
+    "lone_atoms": "model",
+}
 JACS, JCTC = "10.1021/jacs.4c14455", "10.1021/acs.jctc.4c00190"
 OMNI_LEVELS = (
     "by task: PBE(+U) (mpa, omat24, oc22), PBE (matpes_pbe), PBE-D3 (odac23), RPBE (oc20), "
@@ -64,11 +68,9 @@ def _card(checkpoint: str, *aliases: str, **facts: Any) -> ModelCard:
         family="sevennet",
         checkpoint=checkpoint,
         aliases=(*aliases, checkpoint.replace("7net", "sevennet")),
-        uses_charge=False,
-        uses_spin=False,
-        conservative=True,
         energy_reference="total",
         dtypes=("float32", "float64"),
+        **ARCHITECTURE,
         **facts,
     )
 
@@ -151,7 +153,7 @@ CARDS = (
 )
 
 
-class SevenNet(AdapterBase):
+class SevenNet(BatchAdapter):
     """The family; weights that are not bundled are downloaded by `sevenn` itself."""
 
     family = "sevennet"
@@ -173,11 +175,10 @@ class SevenNet(AdapterBase):
         checkpoint: str | None,
     ) -> SevenNetCalculator:
         """Build the model in plain e3nn; `task` is what the vendor calls modal."""
-        if dtype not in (None, *card.dtypes):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: {', '.join(card.dtypes)}."
+        with warnings.catch_warnings():  # e3nn and sevenn script their layers
+            warnings.filterwarnings(
+                "ignore", r"`torch\.jit\.script` is deprecated", DeprecationWarning
             )
-        with _without_vendor_noise():
             import sevenn.train.dataload  # noqa: F401  `forward` needs it; as noisy as the rest
             from sevenn.util import load_checkpoint, pretrained_name_to_path
 
@@ -192,18 +193,15 @@ class SevenNet(AdapterBase):
         return SevenNetCalculator(model.to(device).eval(), task=task, checkpoint=checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read cutoff, elements, tasks and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read cutoff, elements, tasks and size from the model."""
         model = calculator.model
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, doi=None)
+            card = card.of_unknown_training(calculator.checkpoint)
         return replace(
             card,
+            **ARCHITECTURE,
             cutoff=float(model.cutoff),
-            elements=tuple(chemical_symbols[z] for z in sorted(model.type_map)),
+            elements=calculator.elements,
             tasks=tuple(model.modal_map or ()),
             parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         )
@@ -219,55 +217,35 @@ class SevenNet(AdapterBase):
         files = (folder / FILES[card.checkpoint] for folder in folders)
         return next((str(file) for file in files if file.is_file()), None)
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """One forward pass for all; energies are float64 sums of the atomic energies."""
-        if not structures:
-            return np.zeros(0), []
-        ends = np.cumsum([len(atoms) for atoms in structures])
-        atomic_energies, forces, _ = calculator.forward(structures)
-        starts = ends - np.diff(ends, prepend=0)
-        return np.add.reduceat(atomic_energies, starts), np.split(forces, ends[:-1])
 
-
-class SevenNetCalculator(Calculator):
-    """ASE calculator over the vendor's model; a single point is a batch of one.
-
-    Properties: energy, free_energy (equal to energy), energies (eV), forces (eV/Å) and, for
-    structures with a cell of three vectors, stress (eV/Å³, Voigt order).
-    """
-
-    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012
+class SevenNetCalculator(BatchCalculator):
+    """The vendor's model on graphs of ours."""
 
     def __init__(self, model: Any, *, task: str | None, checkpoint: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.model, self.task, self.checkpoint = model, task, checkpoint
+        super().__init__(checkpoint)
+        self.model, self.task = model, task
+        self.elements = tuple(chemical_symbols[z] for z in sorted(model.type_map))
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        energies, forces, stress = self.forward([self.atoms])
-        energy = float(energies.sum())
-        self.results = {"energy": energy, "free_energy": energy, "energies": energies}
-        self.results["forces"] = forces
-        if self.atoms.cell.rank == 3:
-            self.results["stress"] = stress[0]
-
-    def forward(self, structures: Sequence[Atoms]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return atomic energies (N,) and forces (N, 3) of all atoms, stress (n, 6)."""
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """Evaluate one graph of all; energies are float64 sums of the atomic energies."""
         import torch
         from sevenn.atom_graph_data import AtomGraphData
 
-        graph = _graph(structures, float(self.model.cutoff), self.model.type_map)
+        check_structures(structures, self.elements)  # the vendor would index with -1
+        pairs = find_pairs(structures, float(self.model.cutoff), _vendor_pairs)
+        counts = np.array([len(atoms) for atoms in structures])
+        owner = np.repeat(np.arange(len(counts)), counts)
+        numbers = np.concatenate([atoms.numbers for atoms in structures])
+        graph = {
+            "x": numbers,  # the model replaces it
+            "atomic_numbers": numbers,
+            "pos": np.concatenate([atoms.positions for atoms in structures]),
+            "edge_index": np.stack([pairs.first, pairs.second]),
+            "edge_vec": pairs.vectors,
+            "cell_volume": np.array([abs(np.linalg.det(a.cell.array)) for a in structures]),
+            "num_atoms": counts,
+            "batch": owner,
+        }
         parameter = next(self.model.parameters())
         kinds = {"f": parameter.dtype, "i": torch.int64}
         data = AtomGraphData(
@@ -283,57 +261,23 @@ class SevenNetCalculator(Calculator):
             answer = self.model(data)
         finally:
             self.model.set_is_batch_data(False)  # what everybody else's single points expect
-
-        def numbers(key: str) -> np.ndarray:
-            return np.asarray(answer[key].detach().cpu().double().numpy())
-
-        # The vendor's stress is a pressure tensor in the order xx, yy, zz, xy, yz, zx.
-        stress = -numbers("inferred_stress")[:, [0, 1, 2, 4, 5, 3]]
-        return numbers("atomic_energy").ravel(), numbers("inferred_force"), stress
-
-
-def _graph(
-    structures: Sequence[Atoms], cutoff: float, type_map: dict[int, int]
-) -> dict[str, np.ndarray]:
-    """Return one graph of all structures; edges point from i to j, both ways."""
-    counts = np.array([len(atoms) for atoms in structures])
-    numbers = np.concatenate([atoms.numbers for atoms in structures])
-    positions = np.concatenate([atoms.positions for atoms in structures])
-    unknown = set(numbers.tolist()) - set(type_map)
-    if unknown:  # the vendor would index with -1
-        symbols = ", ".join(chemical_symbols[z] for z in sorted(unknown))
-        raise UnsupportedElementError(
-            f"The model does not know {symbols}; it knows {len(type_map)} elements, see its card."
+        energies, forces, tensor = (
+            answer[key].detach().cpu().double().numpy()
+            for key in ("atomic_energy", "inferred_force", "inferred_stress")
         )
-    if not (counts > 0).all():
-        raise EvaluationError("A structure without atoms has no energy.")
-    if not np.isfinite(positions).all():  # no edge would be found, as if the atom were alone
-        raise EvaluationError("A position is not a finite number.")
-    pairs = [_edges(atoms, cutoff) for atoms in structures]
-    shifts = np.repeat(np.cumsum(counts) - counts, [len(vectors) for _, vectors in pairs])
-    return {
-        "x": numbers,  # the model replaces it
-        "atomic_numbers": numbers,
-        "pos": positions,
-        "edge_index": np.concatenate([index for index, _ in pairs], axis=1) + shifts,
-        "edge_vec": np.concatenate([vectors for _, vectors in pairs]),
-        "cell_volume": np.array([abs(float(np.linalg.det(a.cell.array))) for a in structures]),
-        "num_atoms": counts,
-        "batch": np.repeat(np.arange(len(counts)), counts),
-    }
+        return Batch(
+            np.bincount(owner, weights=energies.ravel()),
+            forces,
+            # A pressure tensor in the order xx, yy, zz, xy, yz, zx.
+            -tensor[:, [0, 1, 2, 4, 5, 3]] if stress else None,
+        )
 
 
-def _edges(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return edge indices (2, m) and vectors (m, 3) r_j - r_i of one structure."""
-    if atoms.pbc.any() or len(atoms) > DIRECT_PAIRS:
-        from sevenn.train.dataload import unlabeled_atoms_to_graph
+def _vendor_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from sevenn.train.dataload import unlabeled_atoms_to_graph
 
-        graph = unlabeled_atoms_to_graph(atoms, cutoff)
-        return graph["edge_index"], graph["edge_vec"]
-    vectors = atoms.positions[None] - atoms.positions[:, None]  # (n, n, 3)
-    near = np.einsum("ijk,ijk->ij", vectors, vectors) < cutoff**2
-    np.fill_diagonal(near, False)
-    return np.array(near.nonzero()), vectors[near]
+    graph = unlabeled_atoms_to_graph(atoms, cutoff, with_shift=True)
+    return *graph["edge_index"], graph["pbc_shift"]
 
 
 def _to_double(model: Any) -> None:
@@ -354,16 +298,6 @@ def _to_double(model: Any) -> None:
     for module in model.modules():
         if isinstance(module, OnehotEmbedding):
             module.register_forward_hook(promote)
-
-
-@contextmanager
-def _without_vendor_noise() -> Iterator[None]:
-    """Silence one warning: e3nn and sevenn script their layers, which torch 2.13 deprecates."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", r"`torch\.jit\.script` is deprecated", category=DeprecationWarning
-        )
-        yield
 
 
 adapter = SevenNet()

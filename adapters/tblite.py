@@ -19,11 +19,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
 
-from ase_probe.errors import EvaluationError, UnsupportedElementError, UnsupportedOptionError
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import EvaluationError, UnsupportedOptionError
+from ase_probe.graphs import check_structures
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,7 @@ def _card(method: str, *aliases: str, doi: str) -> ModelCard:
         source="parameters compiled into tblite",
         doi=doi,
         dtypes=("float64",),
+        lone_atoms="model",
     )
 
 
@@ -60,7 +62,7 @@ CARDS = (
 )
 
 
-class TBLite(AdapterBase):
+class TBLite(BatchAdapter):
     """The family; one structure at a time, on the CPU. Small ones run best with one thread."""
 
     family = "tblite"
@@ -84,77 +86,42 @@ class TBLite(AdapterBase):
         return TBLiteCalculator(card.checkpoint)
 
 
-class TBLiteCalculator(Calculator):
-    """ASE calculator that reads ``info["charge"]`` (e) and ``info["spin"]`` (multiplicity).
+class TBLiteCalculator(BatchCalculator):
+    """Reads ``info["charge"]`` (e) and ``info["spin"]`` (multiplicity); no batch, one by one."""
 
-    Properties: energy, free_energy (equal to energy), energies (eV), forces (eV/Å), charges (e),
-    dipole (e Å) and, for periodic structures, stress (eV/Å³, Voigt order).
-    """
+    watched = ("charge", "spin")
 
-    implemented_properties = [  # noqa: RUF012  ASE's own attribute
-        *("energy", "free_energy", "energies", "forces", "charges", "dipole", "stress")
-    ]
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self.method = method
 
-    def __init__(self, method: str, **options: Any) -> None:
-        """Take the vendor's options, such as ``max_iterations``, beside the method."""
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.method, self.options = method, options
-
-    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """List what changed since the last call, charge and spin included."""
-        changes: list[str] = super().check_state(atoms, tol=tol)  # type: ignore[no-untyped-call]
-        before = self.atoms.info if self.atoms is not None else {}
-        return changes + [k for k in ("charge", "spin") if before.get(k) != atoms.info.get(k)]
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`; raises where the SCF does not converge."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """Evaluate all; raises where the SCF of one does not converge."""
+        check_structures(structures, ELEMENTS)  # to the vendor a dummy atom X counts as nothing
+        answers = [self._single_point(atoms) for atoms in structures]
+        return Batch(
+            np.array([answer["energy"] for answer in answers]),
+            np.concatenate([answer["forces"] for answer in answers]),
+            np.stack([answer["stress"] for answer in answers]) if stress else None,
         )
-        assert self.atoms is not None
-        _check_structure(self.atoms)
-        charge = float(self.atoms.info.get("charge") or 0)
-        spin = self.atoms.info.get("spin")
+
+    def _single_point(self, atoms: Atoms) -> dict[str, Any]:
+        from tblite.ase import TBLite
+
+        if atoms.pbc.any() and not (atoms.pbc.all() and atoms.cell.rank == 3):
+            raise EvaluationError(
+                "tblite takes every periodic structure as periodic in three directions, this one "
+                f"has pbc={atoms.pbc.tolist()} and a cell of {atoms.cell.rank} vectors. Use "
+                "pbc=True with vacuum in the cell, or pbc=False."
+            )
+        charge = float(atoms.info.get("charge") or 0)
+        spin = atoms.info.get("spin")
         if charge or spin is not None:
-            _check_electrons(self.method, self.atoms, charge, spin)
-        state = {"charge": charge, "multiplicity": 1 if spin is None else int(spin)}
-        vendor = _vendor(self.method, **state, **self.options)
-        vendor.calculate(self.atoms.copy(), list(properties))
-        self.results = {
-            name: value
-            for name, value in vendor.results.items()
-            if name in self.implemented_properties
-        }
-
-
-def _vendor(method: str, **options: Any) -> Any:
-    from tblite.ase import TBLite
-
-    return TBLite(method=method, verbosity=0, **options)
-
-
-def _check_structure(atoms: Atoms) -> None:
-    unknown = sorted(set(atoms.symbols) - set(ELEMENTS))
-    if unknown:  # a dummy atom X would count as nothing
-        raise UnsupportedElementError(
-            f"xTB does not know {', '.join(unknown)}; it knows H to Rn (86 elements)."
-        )
-    if not len(atoms):
-        raise EvaluationError("A structure without atoms has no energy.")
-    if not np.isfinite(atoms.positions).all():
-        raise EvaluationError("A position is not a finite number.")
-    if atoms.pbc.any() and not (atoms.pbc.all() and atoms.cell.rank == 3):
-        raise EvaluationError(
-            f"tblite takes every periodic structure as periodic in three directions, this one has "
-            f"pbc={atoms.pbc.tolist()} and a cell of {atoms.cell.rank} vectors. Use pbc=True with "
-            "vacuum in the cell, or pbc=False."
-        )
+            _check_electrons(self.method, atoms, charge, spin)
+        multiplicity = 1 if spin is None else int(spin)
+        vendor = TBLite(method=self.method, charge=charge, multiplicity=multiplicity, verbosity=0)
+        vendor.calculate(atoms)
+        return dict(vendor.results)
 
 
 def _check_electrons(method: str, atoms: Atoms, charge: float, spin: int | None) -> None:

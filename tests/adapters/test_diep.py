@@ -32,9 +32,8 @@ BUNDLED = Path(adapter.checkpoint_file(CARD, None)).parent
 
 # Differences that rounding alone explains, for the moderate geometries below. Float32 forces carry
 # the vendor's noise at nearly straight triplets.
-ENERGY = {"float32": 5e-5, "float64": 1e-9}  # eV
-FORCE = {"float32": 2e-3, "float64": 1e-8}  # eV/Å
-ROUNDING = {"float32": 5e-5, "float64": 1e-12}  # of the energy of a dimer on the wall
+FLOAT32 = {"energy_tolerance": 5e-5, "force_tolerance": 2e-3}
+FLOAT64 = {"energy_tolerance": 1e-5, "force_tolerance": 1e-4}  # central differences need it
 
 
 def load(**options):
@@ -50,16 +49,36 @@ def make_vendor():
     return make_calculator()
 
 
+def structures():
+    salt = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
+    salt.rattle(0.05, seed=1)
+    benzene = molecule("C6H6")
+    benzene.rattle(0.03, seed=2)
+    # Rattled and with images beyond 4 Å: where two edges of a triplet tie, the energy has kinks.
+    slab = fcc111("Cu", (2, 2, 2), vacuum=8.0)
+    slab.rattle(0.05, seed=1)
+    return {
+        "water": molecule("H2O"),
+        "atom": Atoms("H"),
+        "benzene": benzene,
+        "far pair": Atoms("HF", [[0, 0, 0], [0, 0, 100.0]]),
+        "boxed": Atoms("LiF", [[5, 5, 5], [5, 5, 6.7]], cell=[12, 12, 12], pbc=True),
+        "boxed atom": Atoms("O", cell=[12, 12, 12], pbc=True),
+        "salt": salt,
+        "one-atom cell": bulk("Al"),
+        "slab": slab,
+    }
+
+
 test_contract = contract(
-    Subject("diep-fold1", vendor=make_vendor),
-    Subject("diep-fold1", options={"dtype": "float64"}, vendor=make_vendor),
+    Subject("diep-fold1", structures=[*structures().values()], vendor=make_vendor, **FLOAT32),
+    Subject(
+        "diep-fold1",
+        options={"dtype": "float64"},
+        structures=[*structures().values()],
+        **FLOAT64,
+    ),
 )
-
-
-@pytest.fixture(scope="module", params=diep.DTYPES)
-def model(request):
-    """(dtype, calculator)."""
-    return request.param, load(dtype=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -75,35 +94,6 @@ def float64():
 @pytest.fixture(scope="module")
 def vendor():
     return make_vendor()
-
-
-def structures():
-    salt = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
-    salt.rattle(0.05, seed=1)
-    # Rattled and with images beyond 4 Å: where two edges of a triplet tie, the energy has kinks.
-    slab = fcc111("Cu", (2, 2, 2), vacuum=8.0)
-    slab.rattle(0.05, seed=1)
-    return {
-        "water": molecule("H2O"),
-        "atom": Atoms("H"),
-        "benzene": molecule("C6H6"),
-        "far pair": Atoms("HF", [[0, 0, 0], [0, 0, 100.0]]),
-        "boxed": Atoms("LiF", [[5, 5, 5], [5, 5, 6.7]], cell=[12, 12, 12], pbc=True),
-        "boxed atom": Atoms("O", cell=[12, 12, 12], pbc=True),
-        "salt": salt,
-        "one-atom cell": bulk("Al"),
-        "slab": slab,
-    }
-
-
-def many():
-    """Structures of every kind, dimers above all: 69."""
-    dimers = [
-        Atoms(name, [[0, 0, 0], [0, 0, r]])
-        for name in ("H2", "NO", "NaCl", "Cu2", "AuI")
-        for r in (0.1, 0.4, 0.7, 1.0, 1.3, 1.7, 2.2, 2.9, 3.7, 4.5, 4.9, 7.0)
-    ]
-    return [*dimers, *structures().values()]
 
 
 def single(calculator, atoms):
@@ -129,7 +119,8 @@ def changed(tmp_path, name, change):
 # Cards
 
 
-def test_card_says_what_the_vendor_states():
+def test_card_says_what_the_vendor_states(float32):
+    assert adapter.describe(CARD, float32) == CARD
     provenance = json.loads((BUNDLED / "PROVENANCE.json").read_text())
     described = json.loads((BUNDLED / "model.json").read_text())["kwargs"]["model"]["init_args"]
     assert CARD.checkpoint == provenance["name"]
@@ -137,10 +128,6 @@ def test_card_says_what_the_vendor_states():
     assert CARD.cutoff == provenance["architecture"]["cutoff"]
     assert CARD.elements == tuple(described["element_types"])
     assert str(provenance["training"]["n_train"]) in CARD.training_data.replace(" ", "")
-
-
-def test_loaded_model_is_what_the_card_says(float32):
-    assert adapter.describe(CARD, float32) == CARD
 
 
 @pytest.mark.parametrize("file", ["", *diep.FILES])
@@ -151,6 +138,7 @@ def test_local_model_by_folder_or_file(file, float32, tmp_path):
     assert single(calculator, water)[0] == single(float32, water)[0]
     card = adapter.describe(CARD, calculator)
     assert (card.level_of_theory, card.training_data, card.licence, card.sha256) == (None,) * 4
+    assert (card.uses_charge, card.uses_spin, card.lone_atoms) == (False, False, "model")
 
 
 def test_audit_records_the_weights_of_a_local_model(tmp_path):
@@ -252,38 +240,26 @@ def test_models_of_other_than_energies_are_refused(options, tmp_path):
         load(checkpoint=str(tmp_path))
 
 
+def test_tasks_are_refused():
+    with pytest.raises(UnsupportedOptionError, match="no tasks"):
+        Probe(f"diep:{BUNDLED}", task="PBE")
+
+
 def test_other_file_of_the_folder_is_no_model(tmp_path):
     folder = changed(tmp_path, "state.pt", lambda _: None)
     with pytest.raises(ModelLoadError, match=r"name a folder with model\.json"):
         load(checkpoint=str(Path(folder) / "PROVENANCE.json"))
 
 
-@pytest.mark.parametrize("option", [{"task": "PBE"}, {"dtype": "float16"}])
-def test_unknown_options_are_refused(option):
-    with pytest.raises(UnsupportedOptionError):
-        load(**option)
-
-
 # Answers
 
 
-def test_mixed_batch_equals_single(model):
-    dtype, calculator = model
-    batch = many()
-    energies, forces = adapter.evaluate(calculator, batch)
-    for energy, force, atoms in zip(energies, forces, batch, strict=True):
-        expected = single(calculator, atoms)
-        # High on the wall float32 rounds to 2e-5 of the energy (0.02 eV for Cu2 at 0.4 Å).
-        assert energy == pytest.approx(expected[0], abs=ENERGY[dtype], rel=ROUNDING[dtype])
-        assert force == pytest.approx(expected[1], abs=FORCE[dtype], rel=20 * ROUNDING[dtype])
-
-
-@pytest.mark.parametrize("name", structures())
-def test_agrees_with_the_vendor(name, float32, vendor):
-    atoms = structures()[name]
-    energy, forces = single(vendor, atoms.copy())
-    assert single(float32, atoms)[0] == pytest.approx(energy, abs=ENERGY["float32"])
-    assert single(float32, atoms)[1] == pytest.approx(forces, abs=FORCE["float32"])
+def test_nothing_changes_at_the_cutoff(float64):
+    """Just inside, just outside, and two atoms alone."""
+    pairs = [Atoms("HF", [[0, 0, 0], [0, 0, r]]) for r in (4.9999, 5.0001)]
+    energies, _ = adapter.evaluate(float64, pairs)
+    alone, _ = adapter.evaluate(float64, [Atoms("H"), Atoms("F")])  # a batch without pairs
+    assert energies == pytest.approx(alone.sum(), abs=1e-8)
 
 
 def test_precisions_live_side_by_side(float32, float64):
@@ -292,7 +268,7 @@ def test_precisions_live_side_by_side(float32, float64):
     water = structures()["water"]
     low, high = (single(calculator, water)[0] for calculator in (float32, float64))
     assert low != high
-    assert low == pytest.approx(high, abs=ENERGY["float32"])
+    assert low == pytest.approx(high, abs=FLOAT32["energy_tolerance"])
     assert single(float32, water)[0] == low
     assert config.float_th == torch().get_default_dtype() == torch().float32
 
@@ -320,11 +296,6 @@ def test_stress_agrees_with_the_vendor(name, float32, vendor):
     assert float32.get_property("stress", atoms) == pytest.approx(expected, abs=1e-5)
 
 
-def test_molecules_have_no_stress(float64):
-    with pytest.raises(PropertyNotImplementedError):
-        float64.get_property("stress", structures()["water"])
-
-
 def test_slab_without_a_third_cell_vector(float64):
     slab = structures()["slab"]
     flat = slab.copy()
@@ -332,19 +303,6 @@ def test_slab_without_a_third_cell_vector(float64):
     assert single(float64, flat)[0] == pytest.approx(single(float64, slab)[0], abs=1e-9)
     with pytest.raises(PropertyNotImplementedError):
         float64.get_property("stress", flat)
-
-
-def test_pair_beyond_the_cutoff_is_two_atoms(float64):
-    pair = Atoms("HF", [[0, 0, 0], [0, 0, 5.001]])
-    energies, forces = adapter.evaluate(float64, [pair, Atoms("H"), Atoms("F")])
-    assert energies[0] == pytest.approx(energies[1] + energies[2], abs=1e-10)
-    assert not forces[0].any()
-
-
-def test_energy_is_continuous_at_the_cutoff(float64):
-    batch = [Atoms("HF", [[0, 0, 0], [0, 0, r]]) for r in (4.9999, 5.0001)]
-    energies, _ = adapter.evaluate(float64, batch)
-    assert energies[0] == pytest.approx(energies[1], abs=1e-8)
 
 
 def test_isolated_atoms_are_more_than_the_table(float64):
@@ -371,23 +329,13 @@ def test_unknown_element_raises(symbol, float64):
         adapter.evaluate(float64, [structures()["water"], Atoms(symbol)])
 
 
-@pytest.mark.parametrize(
-    ("atoms", "message"),
-    [
-        (Atoms("N2", [[0, 0, 0], [0, 0, np.nan]]), "not a finite number"),
-        (Atoms("N2", [[0, 0, 0], [0, 0, np.nan]], cell=[9, 9, 9], pbc=True), "not a finite"),
-        (Atoms("N", cell=[9, 9, np.nan], pbc=True), "not a finite number"),
-        (Atoms(), "without atoms"),
-        (Atoms("N", cell=[3, 3, 0], pbc=True), "no cell vector"),
-    ],
-)
-def test_what_cannot_be_answered_raises(atoms, message, float64):
-    with pytest.raises(EvaluationError, match=message):
-        adapter.evaluate(float64, [structures()["water"], atoms])
+def test_position_that_is_no_number_raises(float64):
+    with pytest.raises(EvaluationError, match="not a finite number"):
+        adapter.evaluate(float64, [Atoms("N2", [[0, 0, 0], [0, 0, np.nan]])])
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("dtype", diep.DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_cuda_agrees_with_the_cpu(dtype):
     if not torch().cuda.is_available():
         pytest.skip("no CUDA device")
@@ -395,5 +343,4 @@ def test_cuda_agrees_with_the_cpu(dtype):
     energies, forces = adapter.evaluate(load(device="cuda", dtype=dtype), batch)
     expected = adapter.evaluate(load(dtype=dtype), batch)
     assert energies == pytest.approx(expected[0], abs=1e-3)
-    for force, other in zip(forces, expected[1], strict=True):
-        assert force == pytest.approx(other, abs=5e-3)
+    assert np.concatenate(forces) == pytest.approx(np.concatenate(expected[1]), abs=5e-3)

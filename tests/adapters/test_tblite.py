@@ -1,29 +1,24 @@
 """tblite keeps the adapter contract and agrees with the vendor's own calculator."""
 
-import subprocess
-import sys
+from functools import partial
 from importlib import import_module
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
-from ase.calculators.calculator import CalculationFailed, PropertyNotImplementedError
-from ase.calculators.fd import calculate_numerical_stress
+from ase.calculators.calculator import CalculationFailed
 
 from ase_probe import Probe
 from ase_probe.engine import open_model
 from ase_probe.errors import EvaluationError, UnsupportedElementError, UnsupportedOptionError
-from ase_probe.model import Adapter
+from ase_probe.testing import Subject, contract
 
 pytest.importorskip("tblite")
 
 tblite = import_module("ase_probe.adapters.tblite")
 adapter = tblite.adapter
 CARDS = {card.name: card for card in adapter.cards}
-ENERGY = 1e-9  # eV, rounding
-FORCE = 1e-8  # eV/Å, rounding
-SCF = 1e-5  # eV, eV/Å: what the convergence threshold leaves when the start is another one
 
 
 def load(name="gfn2-xtb", **options):
@@ -33,35 +28,32 @@ def load(name="gfn2-xtb", **options):
     )
 
 
-@pytest.fixture(params=CARDS)
-def model(request):
-    """(card, calculator)."""
-    return CARDS[request.param], load(request.param)
+def make_vendor(name, **options):
+    from tblite.ase import TBLite
+
+    return TBLite(method=CARDS[name].checkpoint, verbosity=0, **options)
+
+
+test_contract = contract(
+    *(
+        Subject(
+            name,
+            structures=[molecule(symbol) for symbol in ("H2O", "N2", "CH4", "CO2", "HCl", "NO")],
+            vendor=partial(make_vendor, name),
+            energy_tolerance=1e-6,
+            force_tolerance=1e-5,
+            expected_failures={
+                "boxed_equals_free": "electrostatics: periodic images are felt at any box size"
+            },
+        )
+        for name in CARDS
+    )
+)
 
 
 @pytest.fixture
 def gfn2():
     return load()
-
-
-@pytest.fixture
-def probe():
-    """A Probe before the family has an entry point."""
-    made = Probe("morse")
-    made.evaluator = open_model(adapter, CARDS["gfn2-xtb"], device="cpu")
-    made.implemented_properties = ["energy", "free_energy", "forces", "stress"]
-    return made
-
-
-def structures():
-    return {
-        "N2": Atoms("N2", [[0, 0, 0], [0, 0, 1.2]]),
-        "H atom": Atoms("H"),
-        "water": molecule("H2O"),
-        "NO": Atoms("NO", [[0, 0, 0], [0, 0, 1.15]]),
-        "silicon": bulk("Si"),
-        "boxed": Atoms("LiF", [[3, 3, 3], [3, 3, 4.6]], cell=[7, 7, 7], pbc=True),
-    }
 
 
 def dimer(pair, r, **info):
@@ -77,23 +69,9 @@ def energy(calculator, atoms):
 # Cards
 
 
-def test_it_is_an_adapter():
-    assert isinstance(adapter, Adapter)
-    assert (adapter.batch_size, adapter.devices) == (1, ("cpu",))
-
-
-def test_import_loads_no_vendor():
-    code = (
-        "import sys; from ase_probe.adapters.tblite import adapter; adapter.cards;"
-        "assert 'tblite' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 @pytest.mark.parametrize("name", CARDS)
 def test_card_states_what_there_is(name):
     card = CARDS[name]
-    assert (card.level_of_theory, card.checkpoint) == (card.checkpoint, card.level_of_theory)
     assert (len(card.elements), card.elements[-1]) == (86, "Rn")
     assert (card.uses_charge, card.uses_spin, card.conservative) == (True, True, True)
     assert (card.training_data, card.cutoff, card.sha256, card.parameters) == (None,) * 4
@@ -114,7 +92,7 @@ def test_a_checkpoint_is_refused():
 
 
 def test_nothing_is_printed(gfn2, capfd):
-    adapter.evaluate(gfn2, list(structures().values()))
+    energy(gfn2, molecule("H2O"))
     energy(gfn2, dimer("O2", 1.2, spin=3))
     with pytest.raises(CalculationFailed):
         energy(gfn2, dimer("NaCl", 8))
@@ -124,100 +102,34 @@ def test_nothing_is_printed(gfn2, capfd):
 # Answers
 
 
-def test_shapes_and_types(model):
-    _, calculator = model
-    batch = list(structures().values())
-    energies, forces = adapter.evaluate(calculator, batch)
-    assert energies.shape == (len(batch),)
-    assert [array.shape for array in forces] == [(len(atoms), 3) for atoms in batch]
-    assert {array.dtype for array in (energies, *forces)} == {np.dtype(float)}
-
-
-@pytest.mark.parametrize("name", structures())
-def test_agrees_with_the_vendor(name, model):
-    from tblite.ase import TBLite
-
-    card, calculator = model
-    atoms = structures()[name]
-    vendor = TBLite(method=card.checkpoint, verbosity=0)
-    energies, forces = adapter.evaluate(calculator, [atoms])
-    assert energies[0] == pytest.approx(vendor.get_property("energy", atoms), abs=ENERGY)
-    assert forces[0] == pytest.approx(vendor.get_property("forces", atoms), abs=FORCE)
-
-
-def test_charge_and_spin_agree_with_the_vendor(model):
-    from tblite.ase import TBLite
-
-    card, calculator = model
-    vendor = TBLite(method=card.checkpoint, verbosity=0, charge=1, multiplicity=4)
+@pytest.mark.parametrize("name", CARDS)
+def test_charge_and_spin_agree_with_the_vendor(name):
+    vendor = make_vendor(name, charge=1, multiplicity=4)
     expected = vendor.get_property("energy", dimer("O2", 1.2))
-    assert energy(calculator, dimer("O2", 1.2, charge=1, spin=4)) == pytest.approx(expected)
+    assert energy(load(name), dimer("O2", 1.2, charge=1, spin=4)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", ["N2", "water", "silicon", "NO"])
-def test_forces_are_the_gradient(name, model):
-    _, calculator = model
-    atoms = structures()[name]
-    atoms.rattle(0.02, seed=0)
-    _, (forces,) = adapter.evaluate(calculator, [atoms])
-    step, ends = 1e-3, []
-    for sign in (-1, 1):
-        for axis in range(3):
-            ends.append(atoms.copy())
-            ends[-1].positions[-1, axis] += sign * step
-    energies, _ = adapter.evaluate(calculator, ends)
-    assert forces[-1] == pytest.approx((energies[:3] - energies[3:]) / (2 * step), abs=2e-4)
-
-
-def test_stress_is_the_strain_derivative(gfn2):
-    atoms = structures()["silicon"]
-    atoms.calc = gfn2
-    numerical = calculate_numerical_stress(atoms, eps=1e-4)
-    assert atoms.get_stress() == pytest.approx(numerical, abs=1e-5)
-
-
-def test_molecules_have_no_stress(gfn2):
-    with pytest.raises(PropertyNotImplementedError):
-        gfn2.get_property("stress", structures()["water"])
-
-
-def test_translation_rotation_permutation(model):
-    _, calculator = model
-    atoms = structures()["water"]
-    rotation, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
-    moved = Atoms(atoms.symbols, atoms.positions @ rotation + [1000, -3, 7])[::-1]
-    energies, forces = adapter.evaluate(calculator, [atoms, moved])
-    assert energies[0] == pytest.approx(energies[1], abs=SCF)
-    assert forces[1] == pytest.approx((forces[0] @ rotation)[::-1], abs=SCF)
+@pytest.mark.parametrize("name", CARDS)
+def test_crystals_agree_with_the_vendor(name):
+    boxed = Atoms("LiF", [[3, 3, 3], [3, 3, 4.6]], cell=[7, 7, 7], pbc=True)
+    for atoms in (bulk("Si"), boxed):
+        calculator, vendor = load(name), make_vendor(name)
+        for key in ("energy", "forces", "stress"):
+            expected = vendor.get_property(key, atoms)
+            assert calculator.get_property(key, atoms) == pytest.approx(expected, abs=1e-8)
 
 
 def test_a_cell_that_is_not_periodic_changes_nothing(gfn2):
-    free, held = structures()["water"], structures()["water"]
+    free, held = molecule("H2O"), molecule("H2O")
     held.set_cell([20, 20, 20])
     assert energy(gfn2, free) == energy(gfn2, held)
 
 
 def test_distant_molecules_add_up(gfn2):
-    water = structures()["water"]
+    water = molecule("H2O")
     far = water.copy()
     far.translate([60, 0, 0])
     assert energy(gfn2, water + far) == pytest.approx(2 * energy(gfn2, water), abs=1e-4)
-
-
-def test_lone_atom_feels_no_force(gfn2):
-    energies, forces = adapter.evaluate(gfn2, [Atoms("N")])
-    assert np.isfinite(energies[0])
-    assert forces[0] == pytest.approx(0.0, abs=1e-12)
-
-
-def test_structures_are_left_alone(gfn2):
-    batch = list(structures().values())
-    for atoms in batch:
-        atoms.info["note"] = "mine"
-    before = [atoms.copy() for atoms in batch]
-    adapter.evaluate(gfn2, batch)
-    assert batch == before
-    assert all(atoms.info == {"note": "mine"} and atoms.calc is None for atoms in batch)
 
 
 # Order
@@ -250,30 +162,13 @@ def test_no_convergence_is_the_failure_of_one_point():
     assert answer.energy[0] == answer.energy[2]
 
 
-def test_failed_calculation_is_not_cached(gfn2):
-    atoms = dimer("NaCl", 8)
-    for _ in range(2):
-        with pytest.raises(CalculationFailed):
-            gfn2.get_property("energy", atoms)
-
-
 # Charge and spin
 
 
-def test_charge_and_spin_are_never_stale(gfn2):
-    atoms = dimer("O2", 1.21)
-    atoms.calc = gfn2
-    seen = []
-    for info in ({}, {"spin": 3}, {"charge": 1}, {"charge": 1, "spin": 4}, {"charge": 0}):
-        atoms.info = dict(info)
-        seen.append(atoms.get_potential_energy())
-    assert len(set(seen[:4])) == 4
-    assert seen[4] == seen[0]
-
-
-def test_charge_and_spin_are_never_stale_through_probe(probe):
+@pytest.mark.parametrize("make", [load, lambda: Probe("gfn2-xtb")])
+def test_charge_and_spin_are_never_stale(make):
     atoms = dimer("O2", 1.21, spin=1)
-    atoms.calc = probe
+    atoms.calc = make()
     singlet = atoms.get_potential_energy()
     atoms.info["spin"] = 3
     triplet = atoms.get_potential_energy()
@@ -282,6 +177,8 @@ def test_charge_and_spin_are_never_stale_through_probe(probe):
     assert atoms.get_potential_energy(force_consistent=True) == singlet
     # no exchange: the method has them the wrong way round, which is why spin must reach it
     assert triplet - singlet == pytest.approx(0.0717, abs=1e-3)
+    atoms.info = {"charge": 1, "spin": 4}
+    assert atoms.get_potential_energy() - triplet > 5.0
 
 
 def test_initial_charges_and_moments_are_not_the_state(gfn2):
@@ -343,11 +240,9 @@ def test_numbers_of_any_kind(kind, gfn2):
 
 
 @pytest.mark.parametrize("symbol", ["Fr", "Og", "X"])
-def test_unknown_element_raises(symbol, gfn2, probe):
+def test_unknown_element_raises(symbol, gfn2):
     with pytest.raises(UnsupportedElementError, match=symbol):
         energy(gfn2, Atoms(symbol))
-    with pytest.raises(UnsupportedElementError, match=symbol):
-        probe.get_property("energy", Atoms(symbol))
 
 
 @pytest.mark.parametrize("pbc", [(True, True, False), (True, False, False), (False, False, True)])
@@ -359,19 +254,13 @@ def test_slabs_and_wires_are_refused(pbc, gfn2):
 
 
 def test_periodic_without_a_cell_is_refused(gfn2):
-    with pytest.raises(EvaluationError, match="cell of 0 vectors"):
+    with pytest.raises(EvaluationError, match="no cell vector"):
         energy(gfn2, Atoms("N2", [[0, 0, 0], [0, 0, 1.2]], pbc=True))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_position_that_is_no_number_raises(value, gfn2):
+def test_position_that_is_no_number_raises(gfn2):
     with pytest.raises(EvaluationError, match="not a finite number"):
-        energy(gfn2, Atoms("N2", [[0, 0, 0], [0, 0, value]]))
-
-
-def test_structure_without_atoms_raises(gfn2):
-    with pytest.raises(EvaluationError, match="without atoms"):
-        energy(gfn2, Atoms())
+        energy(gfn2, dimer("N2", np.nan))
 
 
 def test_coincident_atoms_raise(gfn2):
