@@ -117,7 +117,8 @@ def open_model(
             raise UnsupportedOptionError(f"{card.name} is a checkpoint already: name only one.")
         checkpoint = card.checkpoint
     _check_choice("dtype", dtype, card.dtypes, card.name)
-    if checkpoint is None:  # other weights may have other tasks: then the adapter judges
+    has_tasks = any(known.tasks for known in adapter.cards)
+    if checkpoint is None or not has_tasks:  # else the weights decide: the adapter judges
         _check_choice("task", task, card.tasks, card.name)
     if card.tasks and task is None and checkpoint is None:
         raise UnsupportedOptionError(
