@@ -72,7 +72,7 @@ def check_structures(structures: Sequence[Atoms], elements: Collection[str]) -> 
         An element the model does not know.
     EvaluationError
         No atoms; a position or cell vector that is not finite (no pair would be found, as if the
-        atom were alone); a periodic direction without a cell vector.
+        atom were alone); periodic directions without cell vectors of their own.
     """
     for atoms in structures:
         unknown = sorted(set(atoms.symbols) - set(elements))
@@ -87,6 +87,8 @@ def check_structures(structures: Sequence[Atoms], elements: Collection[str]) -> 
             raise EvaluationError("A position or a cell vector is not a finite number.")
         if (atoms.pbc & ~atoms.cell.array.any(axis=1)).any():
             raise EvaluationError("A periodic direction has no cell vector.")
+        if atoms.pbc.any() and np.linalg.matrix_rank(atoms.cell.array[atoms.pbc]) < atoms.pbc.sum():
+            raise EvaluationError("The periodic cell vectors are linearly dependent.")
 
 
 def find_pairs(structures: Sequence[Atoms], cutoff: float, periodic: Finder | None = None) -> Pairs:
