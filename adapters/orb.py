@@ -35,18 +35,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
 
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
+from ase_probe.graphs import check_structures
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,7 +131,7 @@ CARDS = (
 )
 
 
-class Orb(AdapterBase):
+class Orb(BatchAdapter):
     """The family; weights are downloaded by `orb_models` itself."""
 
     family = "orb"
@@ -181,15 +176,10 @@ class Orb(AdapterBase):
         return OrbCalculator(model, device=device, dtype=dtype, checkpoint=checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read cutoff and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read cutoff and size from the model; what other weights were trained on is unknown."""
         model = calculator.model
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, doi=None)
-            card = replace(card, elements=EMBEDDED)
+            card = replace(card.of_unknown_training(calculator.checkpoint), elements=EMBEDDED)
         trained = (p for name, p in model.named_parameters() if ".reference." not in name)
         return replace(
             card,
@@ -207,87 +197,37 @@ class Orb(AdapterBase):
         found = [p for p in folder.glob(f"{address}*") if p.suffix not in (".json", ".lock")]
         return str(max(found, key=lambda p: p.stat().st_mtime)) if found else None
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """One forward pass for all."""
-        if not structures:
-            return np.zeros(0), []
-        energies, forces, _ = calculator.forward(structures)
-        return energies, np.split(forces, np.cumsum([len(atoms) for atoms in structures])[:-1])
 
+class OrbCalculator(BatchCalculator):
+    """ASE calculator over the vendor's model and graphs."""
 
-class OrbCalculator(Calculator):
-    """ASE calculator over the vendor's model; a single point is a batch of one.
-
-    Properties: energy, free_energy (equal to energy), forces (eV/Å) and, where the model has it,
-    for periodic structures, stress (eV/Å³, Voigt order).
-    """
+    watched = ("charge", "spin")
 
     def __init__(self, model: Any, *, device: str, dtype: str, checkpoint: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.model, self.device, self.dtype, self.checkpoint = model, device, dtype, checkpoint
-        self.implemented_properties = ["energy", "free_energy", "forces"]
-        self.implemented_properties += ["stress"] * model.has_stress
+        super().__init__(checkpoint)
+        self.model, self.device, self.dtype = model, device, dtype
+        if not model.has_stress:
+            self.implemented_properties.remove("stress")
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        energies, forces, stress = self.forward([self.atoms])
-        energy = float(energies[0])
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-        if stress is not None and self.atoms.pbc.all():
-            self.results["stress"] = stress[0]
-
-    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """List what changed since the last call, charge and spin included."""
-        changes: list[str] = super().check_state(atoms, tol=tol)  # type: ignore[no-untyped-call]
-        before = self.atoms.info if self.atoms is not None else {}
-        return changes + [k for k in ("charge", "spin") if before.get(k) != atoms.info.get(k)]
-
-    def forward(
-        self, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return energies (n,), forces (N, 3) of all atoms and stress (n, 6) or `None`."""
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """Evaluate in one pass; the vendor computes a stress it has in any case."""
         from orb_models.forcefield.atomic_system import ase_atoms_to_atom_graphs
         from orb_models.forcefield.base import batch_graphs
 
-        charged = self.model.model.conditioner is not None
+        check_structures(structures, EMBEDDED)  # a dummy atom X has an embedding of its own
+        config, charged = self.model.system_config, self.model.model.conditioner is not None
         clean = [_clean(atoms, charged) for atoms in structures]
         with _precision(self.dtype), _without_vendor_noise():
-            config = self.model.system_config
             # On the CPU also for CUDA: a dimer's graph is not worth twenty kernels.
             graphs = [ase_atoms_to_atom_graphs(atoms, config, device="cpu") for atoms in clean]
             answer = self.model.predict(batch_graphs(graphs).to(self.device))
-
-        def numbers(key: str) -> np.ndarray:
-            return np.asarray(answer[key].detach().cpu().double().numpy())
-
         prefix = "grad_" if "grad_forces" in answer else ""
-        stress = numbers(prefix + "stress") if self.model.has_stress else None
-        return numbers("energy"), numbers(prefix + "forces"), stress
+        names = ("energy", prefix + "forces", *([prefix + "stress"] if stress else []))
+        return Batch(*(answer[name].detach().cpu().double().numpy() for name in names))
 
 
 def _clean(atoms: Atoms, charged: bool) -> Atoms:
     """Return what the vendor shall see of a structure; it takes features from ``info``, too."""
-    unknown = sorted(set(atoms.symbols) - set(EMBEDDED))
-    if unknown:  # a dummy atom X has an embedding of its own
-        raise UnsupportedElementError(
-            f"The model does not know {', '.join(unknown)}; it knows H to Ts at most."
-        )
-    if not len(atoms):
-        raise EvaluationError("A structure without atoms has no energy.")
-    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-        raise EvaluationError("A position is not a finite number.")
     if atoms.pbc.any() and not (atoms.pbc.all() and atoms.cell.rank == 3):
         raise EvaluationError(
             f"Orb takes structures that are periodic in three directions or none, this one has "
@@ -298,9 +238,9 @@ def _clean(atoms: Atoms, charged: bool) -> Atoms:
     clean = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell if atoms.pbc.any() else None)
     clean.pbc = atoms.pbc
     if charged:
-        charge, spin = atoms.info.get("charge"), atoms.info.get("spin")
-        clean.info["charge"] = 0.0 if charge is None else float(charge)
-        clean.info["spin"] = 1.0 if spin is None else float(spin)
+        for key, neutral in (("charge", 0.0), ("spin", 1.0)):
+            value = atoms.info.get(key)
+            clean.info[key] = neutral if value is None else float(value)
     return clean
 
 
@@ -346,6 +286,7 @@ def _without_vendor_noise() -> Iterator[None]:
             ("__array__ implementation doesn't accept a copy", DeprecationWarning),  # NumPy 2
             ("Setting global torch default dtype", UserWarning),  # `_precision` puts it back
             ("Consider passing 'precision=float32-high'", UserWarning),
+            ("Please install grpcio-status", ImportWarning),  # of a client of Google's cloud
         ):
             warnings.filterwarnings("ignore", message, category)
         yield

@@ -12,17 +12,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
-from ase.calculators.fd import calculate_numerical_stress
 from ase.data import atomic_numbers
 
 from ase_probe import Probe
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import ModelCard
+from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
 from ase_probe.testing import Subject, contract
 
 pytest.importorskip("nequix")
@@ -62,14 +55,26 @@ TINY = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compile_quickly():
+    """Compilation takes most of the time of these tests."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @lru_cache
 def checkpoint():
     """Path of random weights, saved by the vendor's own function."""
+    import equinox
     import jax
     from nequix.model import Nequix, save_model
 
-    energies = np.linspace(-2, -9, len(KNOWN)).tolist()
-    model = Nequix(jax.random.key(3), n_species=len(KNOWN), atom_energies=energies, **TINY)
+    rng = np.random.default_rng(3)
+    drawn = equinox.filter_eval_shape(Nequix, jax.random.key(0), n_species=len(KNOWN), **TINY)
+    model = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype("float32"), drawn)
     path = Path(FOLDER.name) / "tiny.nqx"
     save_model(path, model, {"atomic_numbers": [atomic_numbers[s] for s in KNOWN], **TINY})
     return str(path)
@@ -154,12 +159,12 @@ def test_card_agrees_with_the_architecture(name):
 def test_file_alone_is_enough():
     """Architecture, cutoff and elements stand in the file; where it comes from does not."""
     path = checkpoint()
-    card = ModelCard(name=f"nequix:{path}", family="nequix", checkpoint=path, local=True)
-    calculator = adapter.load(card, device="cpu", dtype=None, task=None, checkpoint=path)
-    assert same_weights(calculator, load())
-    card = adapter.describe(card, calculator)
+    probe = Probe(f"nequix:{path}")
+    assert same_weights(probe.evaluator.calculator, load())
+    card = probe.card
     assert (card.elements, card.cutoff, card.source) == (KNOWN, 4.0, path)
     assert (card.uses_charge, card.uses_spin, card.conservative) == (False, False, True)
+    assert (card.dtypes, card.lone_atoms) == (("float32", "float64"), "model")
     assert card.level_of_theory is card.training_data is card.licence is card.doi is None
 
 
@@ -214,12 +219,10 @@ def damaged(change):
         b"these are not weights",
         b"",
         damaged(lambda config, weights: (config, weights[:-100])),
-        damaged(lambda config, weights: ({**config, "n_layers": 3}, weights)),
         damaged(lambda config, weights: ({**config, "n_layers": 1}, weights)),
-        damaged(lambda config, weights: ({**config, "hidden_irreps": "16x0e"}, weights)),
         damaged(lambda config, weights: ({**config, "atomic_numbers": [1, 6]}, weights)),
     ],
-    ids=["garbage", "empty", "truncated", "layers", "fewer layers", "channels", "elements"],
+    ids=["garbage", "empty", "truncated", "fewer layers", "elements"],
 )
 def test_damaged_checkpoint_is_refused(content, tmp_path):
     path = tmp_path / "damaged.nqx"
@@ -261,17 +264,15 @@ def mixture():
     return [*found, salt(), bulk("Cu"), bulk("Al"), bulk("Al") * (1, 1, 2), slab, wire]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_batch_equals_single(dtype):
+def test_batch_equals_single():
     batch = mixture()
     assert len(batch) == 70
-    tolerance = {"float32": 1e-5, "float64": 1e-11}[dtype]
-    energies, forces = adapter.evaluate(load(dtype), batch)
+    energies, forces = adapter.evaluate(load(), batch)
     assert np.abs(np.concatenate(forces)).max() > 0.05
     for atoms, energy, force in zip(batch, energies, forces, strict=True):
-        atoms.calc = load(dtype)
-        assert energy == pytest.approx(atoms.get_potential_energy(), abs=tolerance)
-        assert force == pytest.approx(atoms.get_forces(), abs=tolerance)
+        atoms.calc = load()
+        assert energy == pytest.approx(atoms.get_potential_energy(), abs=1e-5)
+        assert force == pytest.approx(atoms.get_forces(), abs=1e-5)
 
 
 def test_double_agrees_with_single_precision():
@@ -289,18 +290,12 @@ def test_double_sees_tiny_displacements():
 def test_jax_is_left_alone_and_does_not_matter():
     import jax
 
-    calm = energy_of(load(), salt()), energy_of(load("float64"), salt())
+    batch = [salt(), pair("N2", 1.4)]
+    calm = [energy_of(load(dtype), *batch) for dtype in ("float32", "float64")]
     assert not jax.config.jax_enable_x64
     with jax.enable_x64(True):
-        assert (energy_of(load(), salt()), energy_of(load("float64"), salt())) == calm
-
-
-@pytest.mark.parametrize("atoms", [salt(), mixture()[-2]], ids=["crystal", "slab"])
-def test_stress_is_the_strain_derivative(atoms):
-    atoms.calc = load("float64")
-    numerical = calculate_numerical_stress(atoms, eps=1e-5)
-    assert np.abs(numerical).max() > 1e-4
-    assert atoms.get_stress() == pytest.approx(numerical, abs=1e-8)
+        again = [energy_of(load(dtype), *batch) for dtype in ("float32", "float64")]
+    assert np.array_equal(calm, again)
 
 
 def test_stress_is_the_vendors_and_for_crystals_only():
@@ -315,9 +310,11 @@ def test_slab_is_a_slab():
     slab = mixture()[-2]
     crystal = slab.copy()
     crystal.pbc = True
-    energies, forces = adapter.evaluate(load(), [slab, crystal])
-    assert energies[0] == pytest.approx(energies[1], abs=1e-5)
-    assert forces[0] == pytest.approx(forces[1], abs=1e-5)
+    answer = load().forward([slab, crystal], stress=True)
+    assert answer.energies[0] == pytest.approx(answer.energies[1], abs=1e-5)
+    assert answer.forces[:2] == pytest.approx(answer.forces[2:], abs=1e-5)
+    assert answer.stress[0] == pytest.approx(answer.stress[1], abs=1e-6)
+    assert np.abs(answer.stress[0]).max() > 1e-4
 
 
 def test_pair_beyond_the_cutoff_is_two_atoms():
@@ -338,19 +335,6 @@ def test_far_from_the_origin():
     assert forces[0] == pytest.approx(forces[1], abs=1e-5)
 
 
-def test_direct_pairs_are_the_vendors(monkeypatch):
-    rng = np.random.default_rng(0)
-    atoms = Atoms("H40", rng.uniform(-6, 6, (40, 3)))
-    ours = load()._graph(atoms)
-    monkeypatch.setattr(nequix, "DIRECT_PAIRS", 0)
-    theirs = load()._graph(atoms)
-    pairs = [
-        sorted(zip(g.senders.tolist(), g.receivers.tolist(), strict=True)) for g in (ours, theirs)
-    ]
-    assert pairs[0] == pairs[1]
-    assert len(pairs[0]) > 100
-
-
 def test_batches_of_dimers_are_compiled_once():
     sizes = {(nequix._room(n, 256), nequix._room(2 * n, 512)) for n in range(2, 257)}
     assert len(sizes) == 1
@@ -360,23 +344,9 @@ def test_batches_of_dimers_are_compiled_once():
 # Refusals
 
 
-@pytest.mark.parametrize("symbol", ["X", "He", "Og"])
-def test_unknown_element_raises(symbol):
-    with pytest.raises(UnsupportedElementError, match=symbol):
-        adapter.evaluate(load(), [molecule("H2O"), Atoms(symbol)])
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_position_that_is_no_number_raises(value):
-    """The vendor's calculator finds no neighbours there and answers with two atoms."""
-    assert np.isfinite(vendor().get_property("energy", pair("N2", value)))
+def test_position_that_is_no_number_raises():
     with pytest.raises(EvaluationError, match="not a finite number"):
-        adapter.evaluate(load(), [pair("N2", value)])
-
-
-def test_structure_without_atoms_raises():
-    with pytest.raises(EvaluationError, match="without atoms"):
-        adapter.evaluate(load(), [molecule("H2O"), Atoms()])
+        adapter.evaluate(load(), [pair("N2", np.nan)])
 
 
 def test_coincident_atoms_have_no_forces_and_harm_nobody():

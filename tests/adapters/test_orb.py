@@ -4,7 +4,6 @@ import atexit
 import hashlib
 import inspect
 import tempfile
-import warnings
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +21,6 @@ from ase_probe.errors import (
     UnsupportedElementError,
     UnsupportedOptionError,
 )
-from ase_probe.model import ModelCard
 from ase_probe.testing import Subject, contract
 
 pytest.importorskip("orb_models")
@@ -36,11 +34,8 @@ FOLDER = tempfile.TemporaryDirectory()
 atexit.register(FOLDER.cleanup)
 
 
-@lru_cache
 def vendor_module(name="pretrained"):
-    """Import the vendor as the adapter does: torch deprecates what it scripts."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"`torch\.jit\.script`", DeprecationWarning)
+    with orb._without_vendor_noise():
         return import_module(f"orb_models.forcefield.{name}")
 
 
@@ -75,19 +70,17 @@ def load(name, dtype=None):
     )
 
 
+@lru_cache
 def vendor(name, precision="float32-highest"):
     """The vendor's calculator, as its README says."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Setting global torch default dtype", UserWarning)
-        warnings.filterwarnings("ignore", "Consider passing", UserWarning)
+    with orb._without_vendor_noise():
         model = vendor_module().ORB_PRETRAINED_MODELS[name](
             weights_path=checkpoint(name), device="cpu", precision=precision, compile=False
         )
 
     class Quiet(vendor_module("calculator").ORBCalculator):
         def calculate(self, *args, **kwargs):
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            with orb._without_vendor_noise():
                 super().calculate(*args, **kwargs)
 
     return Quiet(model, device="cpu")
@@ -95,10 +88,8 @@ def vendor(name, precision="float32-highest"):
 
 def structures():
     """Moderate geometries; charge and spin for the models that take them."""
-    crystal = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
-    crystal.rattle(0.05, seed=1)
-    names = ("H2", "N2", "H2O", "CH4", "CO2", "LiF")
-    found = [*(molecule(name) for name in names), bulk("Al") * (2, 1, 1), crystal]
+    names = ("H2O", "N2", "CO2", "LiF")
+    found = [*map(molecule, names), bulk("Al") * (2, 1, 1), bulk("NaCl", "rocksalt", a=5.6)]
     for atoms in found:
         atoms.rattle(0.03, seed=2)
         atoms.info.update(charge=0, spin=1)
@@ -125,11 +116,7 @@ def subject(name, failures):
     )
 
 
-test_contract = contract(
-    subject(CONSERVATIVE, NOT_EQUIVARIANT),
-    subject(OMOL, NOT_EQUIVARIANT),
-    subject(DIRECT, NOT_A_GRADIENT),
-)
+test_contract = contract(subject(OMOL, NOT_EQUIVARIANT), subject(DIRECT, NOT_A_GRADIENT))
 
 
 def energy_of(calculator, *batch):
@@ -187,26 +174,23 @@ def test_card_agrees_with_the_vendor(name, monkeypatch):
 
 
 def test_own_weights_are_not_described_as_the_vendors():
-    probe = Probe(OMOL, checkpoint=checkpoint(OMOL), device="cpu")
-    assert (probe.card.level_of_theory, probe.card.licence, probe.card.doi) == (None, None, None)
-    assert probe.card.source == checkpoint(OMOL)
-    assert len(probe.card.elements) == 117
-    assert probe.card.uses_charge
+    card = adapter.describe(CARDS[OMOL], load(OMOL))
+    assert (card.level_of_theory, card.source) == (None, checkpoint(OMOL))
+    assert len(card.elements) == 117
+    assert card.uses_charge
 
 
 # Loading
 
 
 def test_path_without_a_model_name_is_refused():
-    path = checkpoint(CONSERVATIVE)
-    card = ModelCard(name=f"orb:{path}", family="orb", checkpoint=path, local=True)
     with pytest.raises(UnsupportedOptionError, match="--checkpoint"):
-        adapter.load(card, device="cpu", dtype=None, task=None, checkpoint=path)
+        Probe(f"orb:{checkpoint(V2)}")
 
 
 def test_task_is_refused():
     with pytest.raises(UnsupportedOptionError, match="omat"):
-        Probe(CONSERVATIVE, checkpoint=checkpoint(CONSERVATIVE), task="omat")
+        Probe(V2, checkpoint=checkpoint(V2), task="omat")
 
 
 def without(name, prefix, path):
@@ -221,9 +205,9 @@ def without(name, prefix, path):
 @pytest.mark.parametrize("head", ["energy", "forces", "stress.mlp"])
 def test_missing_head_is_refused(head, tmp_path):
     """The vendor loads it, with random numbers for the head."""
-    path = without(DIRECT, f"heads.{head}", tmp_path / "headless.ckpt")
+    path = without(V2, f"heads.{head}", tmp_path / "headless.ckpt")
     with pytest.raises(ModelLoadError, match=rf"heads\.{head}"):
-        Probe(DIRECT, checkpoint=path)
+        Probe(V2, checkpoint=path)
 
 
 def test_missing_confidence_does_not_matter(tmp_path):
@@ -236,8 +220,6 @@ def test_missing_confidence_does_not_matter(tmp_path):
 def test_weights_of_another_architecture_are_refused():
     with pytest.raises(ModelLoadError, match="loading state_dict"):
         Probe(CONSERVATIVE, checkpoint=checkpoint(V2))
-    with pytest.raises(ModelLoadError, match="state_dict"):
-        Probe(DIRECT, checkpoint=checkpoint(CONSERVATIVE))
 
 
 def test_old_names_of_the_heads_are_understood(tmp_path):
@@ -292,8 +274,7 @@ def test_the_process_is_left_alone(dtype, torch_state):
 
     torch.set_float32_matmul_precision("high")
     before = torch_state()
-    load.__wrapped__(V2, dtype)
-    energy_of(load(V2, dtype), molecule("H2O"))
+    energy_of(load.__wrapped__(V2, dtype), molecule("H2O"))
     assert torch_state() == before
 
 
@@ -310,9 +291,9 @@ def test_the_process_does_not_matter(torch_state):
 # Double precision
 
 
-@pytest.mark.parametrize("name", [CONSERVATIVE, OMOL, DIRECT, V2])
+@pytest.mark.parametrize("name", [CONSERVATIVE, V2])
 def test_double_is_the_vendors_double(name, torch_state):
-    batch = structures()
+    batch = structures()[::5]  # water and a crystal
     energies, forces = adapter.evaluate(load(name, "float64"), batch)
     low, _ = adapter.evaluate(load(name), batch)
     assert energies == pytest.approx(low, abs=1e-3)  # the norms' epsilon is that of the dtype
@@ -324,17 +305,6 @@ def test_double_is_the_vendors_double(name, torch_state):
         assert force == pytest.approx(atoms.get_forces(), abs=1e-9)
 
 
-def test_double_forces_are_the_gradient():
-    calculator = load(CONSERVATIVE, "float64")
-    atoms, step = structures()[2], 1e-4
-    moved = [atoms.copy(), atoms.copy()]
-    moved[0].positions[1, 2] -= step
-    moved[1].positions[1, 2] += step
-    low, high = energy_of(calculator, *moved)
-    (force,) = adapter.evaluate(calculator, [atoms])[1]
-    assert force[1, 2] == pytest.approx(-(high - low) / (2 * step), abs=1e-6)
-
-
 def test_stress_is_the_strain_derivative():
     atoms = structures()[-1]
     atoms.calc = load(CONSERVATIVE, "float64")
@@ -343,32 +313,29 @@ def test_stress_is_the_strain_derivative():
     assert atoms.get_stress() == pytest.approx(numerical, abs=1e-8)
 
 
-@pytest.mark.parametrize("name", [CONSERVATIVE, DIRECT])
-def test_stress_is_the_vendors_and_for_crystals_only(name):
+def test_stress_is_the_vendors_and_for_crystals_only():
     atoms = structures()[-1]
-    probe = Probe(name, checkpoint=checkpoint(name))
-    assert probe.get_property("stress", atoms) == pytest.approx(
-        vendor(name).get_property("stress", atoms), abs=1e-6
-    )
-    load(name).get_property("energy", molecule("H2O"))
-    assert "stress" not in load(name).results
+    ours = load(DIRECT).get_property("stress", atoms)
+    assert ours == pytest.approx(vendor(DIRECT).get_property("stress", atoms), abs=1e-6)
+    load(DIRECT).get_property("energy", molecule("H2O"))
+    assert "stress" not in load(DIRECT).results
 
 
 def test_models_of_molecules_have_no_stress():
-    assert "stress" not in Probe(OMOL, checkpoint=checkpoint(OMOL)).implemented_properties
+    assert "stress" not in load(OMOL).implemented_properties
 
 
 # Batches, charge and spin
 
 
 def mixture():
-    """70 structures: pairs, atoms, far pairs, molecules, crystals, charge and spin throughout."""
+    """Pairs near and far, atoms, molecules, crystals; charge and spin throughout."""
     rng = np.random.default_rng(5)
     found = []
-    for i in range(50):
+    for i in range(18):
         symbols = rng.choice(["H", "C", "N", "O", "F", "Na", "Cl", "Cu"], 2)
         atoms = Atoms(symbols, [[0, 0, 0], rng.normal(size=3)])
-        atoms.set_distance(0, 1, 0.7 + 0.15 * i)
+        atoms.set_distance(0, 1, 0.7 + 0.4 * i)
         found += [atoms, *([Atoms(symbols[:1])] if i % 5 == 0 else [])]
     found += [*structures(), molecule("C6H6"), bulk("Cu")]
     for i, atoms in enumerate(found):
@@ -376,13 +343,11 @@ def mixture():
     return found
 
 
-@pytest.mark.parametrize("name", [OMOL, DIRECT])
-def test_batch_equals_single(name):
+def test_batch_equals_single():
     batch = mixture()
-    assert len(batch) == 70
-    energies, forces = adapter.evaluate(load(name, "float64"), batch)
+    energies, forces = adapter.evaluate(load(OMOL, "float64"), batch)
     for atoms, energy, force in zip(batch, energies, forces, strict=True):
-        atoms.calc = load(name, "float64")
+        atoms.calc = load(OMOL, "float64")
         assert energy == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
         assert force == pytest.approx(atoms.get_forces(), abs=1e-8)
 
@@ -461,26 +426,26 @@ def test_repulsion_is_not_zbl(name, atoms_it_is_divided_by):
     from ase.data import covalent_radii
 
     systems, r = vendor_module("atomic_system"), 0.3
-    model = load(name, "float64").model
-    with orb._precision("float64"):
+    model = load(name).model
+    with orb._without_vendor_noise():
         graph = systems.ase_atoms_to_atom_graphs(pair("H2", r), model.system_config, device="cpu")
-        energy = model.pair_repulsion_fn(graph)["energy"].item()
+    energy = model.pair_repulsion_fn(graph)["energy"].item()
     z, x = 2, r / (2 * covalent_radii[2])
     scaled = r / (0.4543 * 0.529 / (2 * z**0.3))
     terms = ((0.1818, 3.2), (0.5099, 0.9423), (0.2802, 0.4028), (0.02817, 0.2016))
     phi = sum(c * np.exp(-d * scaled) for c, d in terms)
     envelope = 1 - 28 * x**6 + 48 * x**7 - 21 * x**8
     expected = 14.3996 * z * z * phi * envelope / r / atoms_it_is_divided_by
-    assert energy == pytest.approx(expected, rel=1e-6)
+    assert energy == pytest.approx(expected, rel=1e-5)
 
 
 # Refusals
 
 
-@pytest.mark.parametrize("symbol", ["X", "Og"])
-def test_unknown_element_raises(symbol):
-    with pytest.raises(UnsupportedElementError, match=symbol):
-        adapter.evaluate(load(CONSERVATIVE), [molecule("H2O"), Atoms(symbol)])
+def test_dummy_atom_raises():
+    """The vendor has an embedding for it."""
+    with pytest.raises(UnsupportedElementError, match="X"):
+        adapter.evaluate(load(DIRECT), [molecule("H2O"), Atoms("X")])
 
 
 def test_elements_without_training_data_are_refused_by_name():
@@ -488,21 +453,15 @@ def test_elements_without_training_data_are_refused_by_name():
     assert not any("Po" in card.elements for card in adapter.cards)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_position_that_is_no_number_raises(value):
+def test_position_that_is_no_number_raises():
     with pytest.raises(EvaluationError, match="not a finite number"):
-        adapter.evaluate(load(CONSERVATIVE), [pair("N2", value)])
-
-
-def test_structure_without_atoms_raises():
-    with pytest.raises(EvaluationError, match="without atoms"):
-        adapter.evaluate(load(CONSERVATIVE), [molecule("H2O"), Atoms()])
+        adapter.evaluate(load(DIRECT), [pair("N2", np.nan)])
 
 
 def test_slab_raises():
     slab = Atoms("Cu", cell=[2.6, 2.6, 20], pbc=[True, True, False])
     with pytest.raises(EvaluationError, match="three directions or none"):
-        adapter.evaluate(load(CONSERVATIVE), [slab])
+        adapter.evaluate(load(DIRECT), [slab])
 
 
 def test_coincident_atoms_are_not_a_number_and_harm_nobody():
