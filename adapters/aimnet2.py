@@ -29,16 +29,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
+from ase.stress import full_3x3_to_voigt_6_stress
 
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
+from ase_probe.graphs import check_structures
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -192,7 +189,7 @@ CARDS = (
 )
 
 
-class AIMNet2(AdapterBase):
+class AIMNet2(BatchAdapter):
     """The family; `aimnet` downloads the weights and checks them against its own registry."""
 
     family = "aimnet2"
@@ -215,12 +212,6 @@ class AIMNet2(AdapterBase):
         checkpoint: str | None,
     ) -> AIMNet2Calculator:
         """Load a registered model by name, another from a file of ``aimnet export``."""
-        if dtype not in (None, "float32"):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: float32."
-            )
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} cannot use task {task!r}; it has none.")
         if checkpoint is not None and checkpoint.lower().endswith(".jpt"):
             raise UnsupportedOptionError(
                 f"{checkpoint} is a TorchScript program. Convert it with the vendor's command "
@@ -234,27 +225,21 @@ class AIMNet2(AdapterBase):
             vendor = Vendor(source, device=device)
         if not (vendor.metadata or {}).get("implemented_species"):
             raise ModelLoadError(f"{source} does not say which elements it knows.")
-        return AIMNet2Calculator(vendor, checkpoint=checkpoint)
+        return AIMNet2Calculator(vendor, checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read elements, charge, spin, cutoff and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read elements, charge, spin, cutoff and size from the model."""
         vendor = calculator.vendor
-        metadata = vendor.metadata
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, doi=None)
-            card = replace(card, energy_reference=None, conservative=True)
+            card = replace(card.of_unknown_training(calculator.checkpoint), energy_reference=None)
         return replace(
             card,
-            elements=tuple(chemical_symbols[z] for z in metadata["implemented_species"]),
-            uses_charge=metadata["supports_charged_systems"] is not False,
+            elements=calculator.elements,
+            uses_charge=vendor.metadata["supports_charged_systems"] is not False,
             uses_spin=vendor.is_nse,
             cutoff=float(vendor.cutoff),
+            conservative=True,
             parameters=sum(p.numel() for p in vendor.model.parameters()),
-            dtypes=("float32",),
             lone_atoms="model",
         )
 
@@ -266,71 +251,33 @@ class AIMNet2(AdapterBase):
         file = Path(cache) / card.source.rpartition("/")[2]
         return str(file) if file.is_file() else None
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Two forward passes at most: structures with and without periodic images."""
-        energies, forces = np.zeros(len(structures)), [np.zeros(0)] * len(structures)
-        periodic = np.array([atoms.pbc.any() for atoms in structures], dtype=bool)
-        for kind in (False, True):
-            chosen = np.flatnonzero(periodic == kind).tolist()
-            if not chosen:
-                continue
-            answer = calculator.forward([structures[i] for i in chosen])
-            energies[chosen] = answer["energy"]
-            ends = np.cumsum([len(structures[i]) for i in chosen])
-            for i, array in zip(chosen, np.split(answer["forces"], ends[:-1]), strict=True):
-                forces[i] = array
-        return energies, forces
 
+class AIMNet2Calculator(BatchCalculator):
+    """Calculator over the vendor's that reads ``info["charge"]`` (e) and ``info["spin"]``."""
 
-class AIMNet2Calculator(Calculator):
-    """ASE calculator that reads ``info["charge"]`` (e) and ``info["spin"]`` (multiplicity).
+    watched = ("charge", "spin")
 
-    Properties: energy, free_energy (equal to energy), forces (eV/Å), charges (e) and, for periodic
-    structures, stress (eV/Å³, Voigt order). Charge and spin are watched like positions.
-    """
+    def __init__(self, vendor: Any, checkpoint: str | None) -> None:
+        super().__init__(checkpoint)
+        self.vendor = vendor
+        self.elements = tuple(chemical_symbols[z] for z in vendor.metadata["implemented_species"])
 
-    implemented_properties = ["energy", "free_energy", "forces", "charges", "stress"]  # noqa: RUF012
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """Two passes at most: structures with and without periodic images."""
+        check_structures(structures, self.elements)
+        periodic = np.array([atoms.pbc.any() for atoms in structures])
+        owners = np.repeat(periodic, [len(atoms) for atoms in structures])
+        energies, forces = np.empty(len(periodic)), np.empty((len(owners), 3))
+        stresses = np.empty((len(periodic), 6)) if stress else None
+        for kind in set(periodic):
+            chosen = periodic == kind
+            part = self._pass([structures[i] for i in chosen.nonzero()[0]], kind, stress)
+            energies[chosen], forces[owners == kind] = part["energy"], part["forces"]
+            if stresses is not None:
+                stresses[chosen] = full_3x3_to_voigt_6_stress(part["stress"])
+        return Batch(energies, forces, stresses)
 
-    def __init__(self, vendor: Any, *, checkpoint: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.vendor, self.checkpoint = vendor, checkpoint
-
-    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """List what changed since the last call, charge and spin included."""
-        changes: list[str] = super().check_state(atoms, tol=tol)  # type: ignore[no-untyped-call]
-        before = self.atoms.info if self.atoms is not None else {}
-        return changes + [k for k in ("charge", "spin") if before.get(k) != atoms.info.get(k)]
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        periodic = bool(self.atoms.pbc.any())
-        answer = self.forward([self.atoms], stress=periodic)
-        energy = float(answer["energy"][0])
-        self.results = {"energy": energy, "free_energy": energy}
-        self.results |= {"forces": answer["forces"], "charges": answer["charges"]}
-        if periodic:
-            self.results["stress"] = answer["stress"].flat[[0, 4, 8, 5, 2, 1]]
-
-    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> dict[str, Any]:
-        """Return energy (n,), forces (N, 3), charges (N,) and stress (n, 3, 3).
-
-        The structures are all periodic or none of them is.
-        """
-        known = {chemical_symbols[z] for z in self.vendor.metadata["implemented_species"]}
-        for atoms in structures:
-            _check_structure(atoms, known)
+    def _pass(self, structures: Sequence[Atoms], periodic: bool, stress: bool) -> dict[str, Any]:
         # Each structure around its own centre: float32 loses what is far from the origin.
         centred = [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
         data: dict[str, Any] = {
@@ -341,30 +288,18 @@ class AIMNet2Calculator(Calculator):
         }
         if self.vendor.is_nse:
             data["mult"] = np.array([float(atoms.info.get("spin") or 1) for atoms in structures])
-        if structures[0].pbc.any():
+        if periodic:
+            if any(atoms.cell.rank < 3 for atoms in structures):
+                raise EvaluationError(
+                    "The vendor needs three cell vectors for a periodic structure. Add vacuum "
+                    "along the others."
+                )
             data["cell"] = np.array([atoms.cell.array for atoms in structures])
             data["pbc"] = np.array([atoms.pbc for atoms in structures])
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Switching to DSF Coulomb for PBC", UserWarning)
             answer = self.vendor(data, forces=True, stress=stress)
         return {key: value.detach().cpu().double().numpy() for key, value in answer.items()}
-
-
-def _check_structure(atoms: Atoms, known: set[str]) -> None:
-    unknown = sorted(set(atoms.symbols) - known)
-    if unknown:
-        raise UnsupportedElementError(
-            f"The model does not know {', '.join(unknown)}; it knows: {' '.join(sorted(known))}."
-        )
-    if not len(atoms):
-        raise EvaluationError("A structure without atoms has no energy.")
-    if not np.isfinite(atoms.positions).all():  # no pair would be found, as if it were alone
-        raise EvaluationError("A position is not a finite number.")
-    if atoms.pbc.any() and atoms.cell.rank < 3:
-        raise EvaluationError(
-            f"The vendor needs three cell vectors for a periodic structure, this one has "
-            f"{atoms.cell.rank}. Add vacuum along the others."
-        )
 
 
 @contextmanager

@@ -28,16 +28,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
+from ase.stress import full_3x3_to_voigt_6_stress
 
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import ModelLoadError
+from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,8 +46,6 @@ __all__ = ["SO3LR", "SO3LRCalculator", "adapter"]
 FILE = "pretrained/so3lr/so3lr.model"
 EMBEDDED = tuple(chemical_symbols[1:100])
 """The vendor's charges and Hirshfeld ratios have rows for these elements, trained or not."""
-DIRECT_PAIRS = 1000
-"""Non-periodic structures of up to this many atoms get their pairs from one distance matrix."""
 
 # Cutoff and size were read from the checkpoint; level, data and elements stand in the paper.
 CARDS = (
@@ -75,7 +70,7 @@ CARDS = (
 )
 
 
-class SO3LR(AdapterBase):
+class SO3LR(BatchAdapter):
     """The family; the weights come with the package."""
 
     family = "so3lr"
@@ -99,12 +94,6 @@ class SO3LR(AdapterBase):
         checkpoint: str | None,
     ) -> SO3LRCalculator:
         """Load the bundled weights, or a model saved by ``torchkrates-train``."""
-        if dtype not in (None, "float32", "float64"):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: float32, float64."
-            )
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} cannot use task {task!r}; it has none.")
         with _contained():
             from so3krates_torch.calculator import so3
             from so3krates_torch.modules import models
@@ -120,24 +109,20 @@ class SO3LR(AdapterBase):
                 f"{checkpoint} is a {type(model).__name__}, not an SO3LR with a single output head."
             )
         elements = card.elements if checkpoint is None else EMBEDDED
-        return SO3LRCalculator(model, elements=elements or EMBEDDED, checkpoint=checkpoint)
+        return SO3LRCalculator(model, elements or EMBEDDED, checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read charge, spin, cutoff and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read charge, spin, cutoff and size from the model."""
         model = calculator.model
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, doi=None)
-            card = replace(card, dtypes=CARDS[0].dtypes, conservative=True)
+            card = card.of_unknown_training(calculator.checkpoint)
         return replace(
             card,
             elements=calculator.elements,
             uses_charge=model.use_charge_embed or model.electrostatic_energy_bool,
             uses_spin=model.use_spin_embed,
             cutoff=float(model.r_max),
+            conservative=True,
             parameters=sum(p.numel() for p in model.parameters()),
             lone_atoms="model",
         )
@@ -151,140 +136,77 @@ class SO3LR(AdapterBase):
         files = (Path(package) / FILE for package in packages)
         return next((str(file) for file in files if file.is_file()), None)
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """One forward pass for all."""
-        if not structures:
-            return np.zeros(0), []
-        ends = np.cumsum([len(atoms) for atoms in structures])
-        answer = calculator.forward(structures)
-        starts = ends - np.diff(ends, prepend=0)
-        energies = np.add.reduceat(answer["node_energy"].ravel(), starts)
-        return energies, np.split(answer["forces"], ends[:-1])
 
+class SO3LRCalculator(BatchCalculator):
+    """Calculator that reads ``info["charge"]`` (e) and ``info["spin"]`` (multiplicity)."""
 
-class SO3LRCalculator(Calculator):
-    """ASE calculator that reads ``info["charge"]`` (e) and ``info["spin"]`` (multiplicity).
+    watched = ("charge", "spin")
 
-    Properties: energy, free_energy (equal to energy), energies (eV), forces (eV/Å), charges (e) of
-    models that have them and, for periodic structures, stress (eV/Å³, Voigt order).
-    """
+    def __init__(self, model: Any, elements: tuple[str, ...], checkpoint: str | None) -> None:
+        super().__init__(checkpoint)
+        self.model, self.elements = model, elements
 
-    implemented_properties = [  # noqa: RUF012  ASE's own attribute
-        *("energy", "free_energy", "energies", "forces", "charges", "stress")
-    ]
-
-    def __init__(self, model: Any, *, elements: tuple[str, ...], checkpoint: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.model, self.elements, self.checkpoint = model, elements, checkpoint
-
-    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """List what changed since the last call, charge and spin included."""
-        changes: list[str] = super().check_state(atoms, tol=tol)  # type: ignore[no-untyped-call]
-        before = self.atoms.info if self.atoms is not None else {}
-        return changes + [k for k in ("charge", "spin") if before.get(k) != atoms.info.get(k)]
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        periodic = bool(self.atoms.pbc.any()) and self.atoms.cell.rank == 3
-        answer = self.forward([self.atoms], stress=periodic)
-        energy = float(answer["node_energy"].sum())
-        self.results = {"energy": energy, "free_energy": energy}
-        self.results |= {"energies": answer["node_energy"].ravel(), "forces": answer["forces"]}
-        if "partial_charges" in answer:
-            self.results["charges"] = answer["partial_charges"]
-        if periodic:
-            self.results["stress"] = answer["stress"].flat[[0, 4, 8, 5, 2, 1]]
-
-    def forward(
-        self, structures: Sequence[Atoms], *, stress: bool = False
-    ) -> dict[str, np.ndarray]:
-        """Return node_energy (N, 1), forces (N, 3), partial_charges (N,) and stress (n, 3, 3)."""
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """One pass; energies are float64 sums of the atomic energies."""
         import torch
 
-        for atoms in structures:
-            self._check(atoms)
+        check_structures(structures, self.elements)
+        graph = self._graph(structures)
         parameter = next(self.model.parameters())
         kinds = {"f": parameter.dtype, "i": torch.int64}
         data = {
             name: torch.as_tensor(array, dtype=kinds[array.dtype.kind]).to(parameter.device)
-            for name, array in self._graph(structures).items()
+            for name, array in graph.items()
         }
         answer = self.model(data, compute_stress=stress)
-        keys = ("node_energy", "forces", "partial_charges", *(["stress"] if stress else []))
-        found = {key: answer[key] for key in keys if answer.get(key) is not None}
-        return {key: value.detach().cpu().double().numpy() for key, value in found.items()}
 
-    def _check(self, atoms: Atoms) -> None:
-        unknown = sorted(set(atoms.symbols) - set(self.elements))
-        if unknown:
-            raise UnsupportedElementError(
-                f"The model does not know {', '.join(unknown)}; it knows: "
-                f"{' '.join(self.elements)}."
-            )
-        if not len(atoms):
-            raise EvaluationError("A structure without atoms has no energy.")
-        if not np.isfinite(atoms.positions).all():  # no pair would be found, as if it were alone
-            raise EvaluationError("A position is not a finite number.")
+        def numbers(key: str) -> np.ndarray:
+            return np.asarray(answer[key].detach().cpu().double().numpy())
+
+        return Batch(
+            np.add.reduceat(numbers("node_energy").ravel(), graph["ptr"][:-1]),
+            numbers("forces"),
+            full_3x3_to_voigt_6_stress(numbers("stress")) if stress else None,
+        )
 
     def _graph(self, structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
         """Return one graph of all structures, with edges of short and of long range."""
-        short = float(self.model.r_max)
-        long = float(self.model.r_max_lr or np.inf)
         counts = np.array([len(atoms) for atoms in structures])
-        starts = np.cumsum(counts) - counts
+        owners = np.repeat(np.arange(len(counts)), counts)
         numbers = np.concatenate([atoms.numbers for atoms in structures])
         # Each structure around its own centre: float32 loses what is far from the origin.
         centred = [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
+        cells = np.stack([atoms.cell.array for atoms in structures])
         graph = {
             "positions": np.concatenate(centred),
             "node_attrs": np.eye(self.model.num_elements)[numbers - 1],
             "atomic_numbers": numbers,
-            "cell": np.concatenate([atoms.cell.array for atoms in structures]),
-            "batch": np.repeat(np.arange(len(counts)), counts),
-            "ptr": np.append(starts, len(numbers)),
+            "cell": cells.reshape(-1, 3),
+            "batch": owners,
+            "ptr": np.append(0, np.cumsum(counts)),
             "head": np.zeros(len(counts), dtype=int),
             "total_charge": np.array([float(a.info.get("charge") or 0) for a in structures]),
             "total_spin": np.array([(float(a.info.get("spin") or 1) - 1) / 2 for a in structures]),
         }
-        edges = [_edges(atoms, long) for atoms in structures]
-        for suffix, cutoff in (("", short), ("_lr", long)):
-            near = [distances <= cutoff for *_, distances in edges]
-            index = [e[0][:, m] + s for e, m, s in zip(edges, near, starts, strict=True)]
-            graph["edge_index" + suffix] = np.concatenate(index, axis=1)
-            for name, k in (("unit_shifts", 1), ("shifts", 2)):
-                arrays = [e[k][m] for e, m in zip(edges, near, strict=True)]
-                graph[name + suffix] = np.concatenate(arrays)
+        pairs = find_pairs(structures, float(self.model.r_max_lr or np.inf), _vendors_pairs)
+        index = np.stack([pairs.first, pairs.second])
+        shifts = np.einsum("pi,pij->pj", pairs.images, cells[owners[pairs.first]])
+        short = pairs.distances < float(self.model.r_max)
+        for suffix, near in (("", short), ("_lr", slice(None))):
+            graph["edge_index" + suffix] = index[:, near]
+            graph["unit_shifts" + suffix] = pairs.images[near].astype(float)
+            graph["shifts" + suffix] = shifts[near]
         return graph
 
 
-def _edges(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, ...]:
-    """Return index (2, m), unit shifts (m, 3), shifts (m, 3) and distances (m,)."""
-    if atoms.pbc.any() or len(atoms) > DIRECT_PAIRS:
-        from so3krates_torch.data.neighborhood import get_neighborhood
+def _vendors_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from so3krates_torch.data.neighborhood import get_neighborhood
 
-        index, shifts, images, *_ = get_neighborhood(
-            atoms.positions, cutoff, pbc=tuple(atoms.pbc), cell=atoms.cell.complete().array.copy()
-        )
-        vectors = atoms.positions[index[1]] - atoms.positions[index[0]] + shifts
-        return index, images.astype(float), shifts, np.linalg.norm(vectors, axis=1)
-    distances = np.linalg.norm(atoms.positions[None] - atoms.positions[:, None], axis=2)
-    near = distances <= cutoff
-    np.fill_diagonal(near, False)
-    index = np.array(near.nonzero())
-    none = np.zeros((index.shape[1], 3))
-    return index, none, none, distances[near]
+    cell = atoms.cell.complete().array.copy()  # which the vendor changes
+    (i, j), _, images, *_ = get_neighborhood(
+        atoms.positions, cutoff, pbc=tuple(atoms.pbc), cell=cell
+    )
+    return i, j, images
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 The vendor's models are ensembles, and the mean of all members is what is evaluated. Molecules of
 different sizes share a batch, padded; the vendor takes one cell per batch, so periodic structures
-are evaluated one by one. The energies of the separated atoms are added here in float64: in the
-vendor's float32 a molecule with two Cl atoms moves in steps of 2 meV. ANI knows no charge and no
-spin.
+are evaluated one by one. Slabs and wires go in as crystals with vacuum: in a skewed or rotated cell
+the vendor would move atoms that lie outside it to wrong places (2 eV for four cells of graphene).
+The energies of the separated atoms are added here in float64: in the vendor's float32 a molecule
+with two Cl atoms moves in steps of 2 meV. ANI knows no charge and no spin.
 
 The vendor's factories know the architectures, but load nothing except their own files: they answer
 a damaged file in the cache by downloading another, and, offline, by unpickling it. So the adapter
@@ -25,11 +26,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import Hartree
 
-from ase_probe.errors import EvaluationError, UnsupportedElementError, UnsupportedOptionError
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import EvaluationError, UnsupportedOptionError
+from ase_probe.graphs import check_structures
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,7 +115,7 @@ CARDS = (
 )
 
 
-class TorchANI(AdapterBase):
+class TorchANI(BatchAdapter):
     """The family; `torchani` downloads the weights."""
 
     family = "torchani"
@@ -143,28 +146,18 @@ class TorchANI(AdapterBase):
                 f"{card.name} has its weights in {len(FILES[card.checkpoint])} files and cannot "
                 "take another one. Its energies are those of ani-2x, which can."
             )
-        if dtype not in (None, "float32", "float64"):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: float32, float64."
-            )
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} cannot use task {task!r}; it has none.")
         import torch
 
         with _vendor(checkpoint) as models:
             kind = getattr(torch, dtype or "float32")
             model = getattr(models, card.checkpoint)(device=device, dtype=kind)
-        return ANICalculator(model.eval(), checkpoint=checkpoint)
+        return ANICalculator(model.eval(), checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read elements, cutoff and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read elements, cutoff and size from the model."""
         model = calculator.model
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, doi=None)
+            card = card.of_unknown_training(calculator.checkpoint)
         return replace(
             card,
             elements=tuple(model.symbols),
@@ -179,102 +172,80 @@ class TorchANI(AdapterBase):
         files = [_cached(name) for name in FILES[card.checkpoint]]
         return str(files[-1]) if all(file.is_file() for file in files) else None
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """One forward pass for all molecules and one for each periodic structure."""
-        energies, forces = np.zeros(len(structures)), [np.zeros(0)] * len(structures)
-        periodic = [i for i, atoms in enumerate(structures) if atoms.pbc.any()]
-        molecules = [i for i, atoms in enumerate(structures) if not atoms.pbc.any()]
-        for chosen in filter(None, [molecules, *([i] for i in periodic)]):
-            answer = calculator.forward([structures[i] for i in chosen])
-            for i, energy, force in zip(chosen, *answer, strict=True):
-                energies[i], forces[i] = energy, force
-        return energies, forces
 
+class ANICalculator(BatchCalculator):
+    """Calculator over the vendor's model."""
 
-class ANICalculator(Calculator):
-    """ASE calculator over the vendor's model; a single point is a batch of one.
-
-    Properties: energy, free_energy (equal to energy), forces (eV/Å) and, for periodic structures,
-    stress (eV/Å³, Voigt order).
-    """
-
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
-
-    def __init__(self, model: Any, *, checkpoint: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.model, self.checkpoint = model, checkpoint
+    def __init__(self, model: Any, checkpoint: str | None) -> None:
+        super().__init__(checkpoint)
+        self.model = model
         model.set_enabled("energy_shifter", False)
         shifts = model.energy_shifter.self_energies.tolist()
         self.atoms_apart = dict(zip(model.symbols, shifts, strict=True))  # symbol -> Hartree
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        (energy,), (forces,) = self.forward([self.atoms])
-        self.results = {"energy": float(energy), "free_energy": float(energy), "forces": forces}
-        if "stress" in properties and self.atoms.pbc.any():
-            stress = self.model.ase().get_property("stress", self.atoms.copy())  # (3, 3)
-            self.results["stress"] = np.asarray(stress, dtype=float).flat[[0, 4, 8, 5, 2, 1]]
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """One pass for all molecules and one for each periodic structure."""
+        check_structures(structures, self.atoms_apart)
+        periodic = np.array([atoms.pbc.any() for atoms in structures])
+        if periodic.any() and not np.isfinite(self.model.cutoff):
+            raise EvaluationError("The model's repulsion has no cutoff: it cannot be periodic.")
+        passes = np.where(periodic, np.arange(1, len(periodic) + 1), 0)
+        owners = np.repeat(passes, [len(atoms) for atoms in structures])
+        energies, forces = np.empty(len(passes)), np.empty((len(owners), 3))
+        stresses = np.empty((len(passes), 6)) if stress else None
+        for number in set(passes):
+            chosen = passes == number
+            part = self._pass([structures[i] for i in chosen.nonzero()[0]], stress)
+            energies[chosen], forces[owners == number] = part.energies, part.forces
+            if stresses is not None:
+                stresses[chosen] = part.stress
+        return Batch(energies, forces, stresses)
 
-    def forward(self, structures: Sequence[Atoms]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Return energies (n,) and forces of molecules, or of one periodic structure."""
+    def _pass(self, structures: Sequence[Atoms], stress: bool) -> Batch:
+        """Evaluate molecules, padded to the size of the largest, or one periodic structure."""
         import torch
 
-        for atoms in structures:
-            self._check(atoms)
         parameter = next(self.model.parameters())
-        shape = len(structures), max(len(atoms) for atoms in structures)
-        species, positions = np.full(shape, -1), np.zeros((*shape, 3))
-        for i, atoms in enumerate(structures):
-            species[i, : len(atoms)] = atoms.numbers
-            # Around its own centre: float32 loses what is far from the origin.
-            positions[i, : len(atoms)] = atoms.positions - atoms.positions.mean(axis=0)
 
         def tensor(values: np.ndarray, dtype: Any = parameter.dtype) -> Any:
             return torch.as_tensor(values, dtype=dtype, device=parameter.device)
 
-        coordinates = tensor(positions).requires_grad_()
-        first = structures[0]
-        periodic = {
-            "cell": tensor(first.cell.complete().array),
-            "pbc": tensor(first.pbc, dtype=torch.bool),
-        }
-        answer = self.model(
-            (tensor(species, dtype=torch.int64), coordinates),
-            **(periodic if first.pbc.any() else {}),
-        ).energies
-        (gradient,) = torch.autograd.grad(answer.sum(), coordinates)
+        counts = np.array([len(atoms) for atoms in structures])
+        there = np.arange(counts.max()) < counts[:, None]
+        species, positions = np.full(there.shape, -1), np.zeros((*there.shape, 3))
+        species[there] = np.concatenate([atoms.numbers for atoms in structures])
+        # Each structure around its own centre: float32 loses what is far from the origin.
+        positions[there] = np.concatenate(
+            [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
+        )
+        coordinates, box = tensor(positions).requires_grad_(), {}
+        inputs, moved = [coordinates], coordinates
+        if structures[0].pbc.any():
+            cell = tensor(_box(structures[0], self.model.cutoff))
+            if stress:
+                strain = torch.zeros_like(cell).requires_grad_()
+                inputs.append(strain)
+                moved, cell = (x + x @ (strain + strain.T) / 2 for x in (coordinates, cell))
+            box = {"cell": cell, "pbc": torch.ones(3, dtype=torch.bool, device=cell.device)}
+        answer = self.model((tensor(species, dtype=torch.int64), moved), **box).energies
         energies = answer.detach().cpu().double().numpy()
         energies += [sum(self.atoms_apart[s] for s in atoms.symbols) for atoms in structures]
-        forces = -gradient.cpu().double().numpy()
-        return energies * Hartree, [
-            force[: len(atoms)] * Hartree for force, atoms in zip(forces, structures, strict=True)
-        ]
+        gradient, *virial = (
+            array.cpu().double().numpy() * Hartree
+            for array in torch.autograd.grad(answer.sum(), inputs)
+        )
+        stresses = [full_3x3_to_voigt_6_stress(v / structures[0].cell.volume) for v in virial]
+        return Batch(energies * Hartree, -gradient[there], np.array(stresses) if stress else None)
 
-    def _check(self, atoms: Atoms) -> None:
-        unknown = sorted(set(atoms.symbols) - set(self.atoms_apart))
-        if unknown:
-            raise UnsupportedElementError(
-                f"The model does not know {', '.join(unknown)}; it knows: "
-                f"{' '.join(self.atoms_apart)}."
-            )
-        if not len(atoms):
-            raise EvaluationError("A structure without atoms has no energy.")
-        if not np.isfinite(atoms.positions).all():  # no pair would be found, as if it were alone
-            raise EvaluationError("A position is not a finite number.")
-        if atoms.pbc.any() and not np.isfinite(self.model.cutoff):
-            raise EvaluationError("The model's repulsion has no cutoff: it cannot be periodic.")
+
+def _box(atoms: Atoms, cutoff: float) -> np.ndarray:
+    """Return a cell that is periodic in all directions, with vacuum where `atoms` is not."""
+    cell = atoms.cell.copy()
+    cell[~atoms.pbc] = 0
+    cell = cell.complete().array  # unit vectors at right angles to the periodic ones
+    extent = np.ptp(atoms.positions @ cell[~atoms.pbc].T, axis=0)
+    cell[~atoms.pbc] *= extent[:, None] + cutoff + 1
+    return np.asarray(cell)
 
 
 def _cached(name: str) -> Path:

@@ -44,16 +44,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
 
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
+from ase_probe.graphs import check_structures
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -154,13 +150,13 @@ ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 CARDS = tuple(_card(name, repository, file, **facts) for name, repository, file, facts in ROWS)
 
 
-class UMA(AdapterBase):
+class UMA(BatchAdapter):
     """The family; weights are downloaded by `fairchem-core` once access has been granted."""
 
     family = "uma"
     cards = CARDS
     environment = Environment(
-        extra="uma", modules=("fairchem",), distributions=("fairchem-core", "torch")
+        extra="uma", modules=("fairchem.core",), distributions=("fairchem-core", "torch")
     )
     devices = ("cpu", "cuda")
     unpickles = True
@@ -176,10 +172,6 @@ class UMA(AdapterBase):
         checkpoint: str | None,
     ) -> UMACalculator:
         """Load by the vendor's name or from a file; `task` is what the vendor calls a dataset."""
-        if dtype not in (None, "float32", "float64"):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: float32, float64."
-            )
         unit = _predict_unit(card, checkpoint, device, dtype or "float32")
         if dtype not in (None, *_dtypes(unit)):
             raise UnsupportedOptionError(f"{card.name} cannot use dtype {dtype!r}, only float32.")
@@ -193,20 +185,20 @@ class UMA(AdapterBase):
         elements = _referenced(unit, task)
         if checkpoint is None and card.elements is not None:
             elements = MOLECULAR if task == "omol" else card.elements
-        return UMACalculator(unit, task=task, elements=elements, checkpoint=checkpoint)
+        return UMACalculator(unit, task, elements, checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Narrow the card to the task and read the rest from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Narrow the card to the task and read the rest from the model."""
         unit, model = calculator.unit, calculator.unit.model.module
         uses = calculator.uses_charge
         if calculator.checkpoint is not None:
             tasks = tuple(unit.dataset_to_tasks)
-            card = replace(card, level_of_theory=None, training_data=None, licence=None, doi=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, gated=False)
-            card = replace(card, tasks=tasks if len(tasks) > 1 else (), energy_reference=None)
+            card = replace(
+                card.of_unknown_training(calculator.checkpoint),
+                gated=False,
+                tasks=tasks if len(tasks) > 1 else (),
+                energy_reference=None,
+            )
         elif card.tasks:
             card = replace(card, level_of_theory=LEVELS[calculator.task])
         elif card.uses_charge is False:
@@ -235,98 +227,51 @@ class UMA(AdapterBase):
         path = folder / "snapshots" / (main.read_text().strip() if main.is_file() else "") / file
         return str(path) if path.is_file() else None
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray | None]]:
-        """One forward pass for all but lone atoms from a table."""
-        energies, forces, _ = calculator.forward(structures)
-        return energies, forces
+    def evaluate(self, calculator: Any, structures: Sequence[Atoms]) -> tuple[np.ndarray, Any]:
+        """One forward pass for all; no forces from a model that was tuned to energies alone."""
+        energies, forces = super().evaluate(calculator, structures)
+        has_forces = "forces" in calculator.implemented_properties
+        return energies, forces if has_forces else [None] * len(forces)
 
 
-class UMACalculator(Calculator):
-    """ASE calculator over the vendor's predict unit; a single point is a batch of one.
+class UMACalculator(BatchCalculator):
+    """Calculator over the vendor's predict unit.
 
-    Reads ``info["charge"]`` (e) and ``info["spin"]`` (multiplicity). Properties: energy and
-    free_energy (equal, eV), forces (eV/Å) and, where the model has it, for periodic structures with
-    a cell of three vectors, stress (eV/Å³, Voigt order).
+    Reads ``info["charge"]`` (e) and ``info["spin"]`` (multiplicity).
     """
 
+    watched = ("charge", "spin")
+
     def __init__(
-        self, unit: Any, *, task: str, elements: tuple[str, ...], checkpoint: str | None
+        self, unit: Any, task: str, elements: tuple[str, ...], checkpoint: str | None
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.unit, self.task, self.elements, self.checkpoint = unit, task, elements, checkpoint
+        super().__init__(checkpoint)
+        self.unit, self.task, self.elements = unit, task, elements
         # How a dataset we have never heard of was trained, nobody knows.
         self.uses_charge = True if task == "omol" else False if task in LEVELS else None
-        predicted = {entry.property for entry in unit.dataset_to_tasks[task]}
-        self.implemented_properties = ["energy", "free_energy"]
-        self.implemented_properties += [p for p in ("forces", "stress") if p in predicted]
+        offered = {"free_energy", *(entry.property for entry in unit.dataset_to_tasks[task])}
+        self.implemented_properties = [p for p in self.implemented_properties if p in offered]
 
-    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """List what changed since the last call, charge and spin included."""
-        changes: list[str] = super().check_state(atoms, tol=tol)  # type: ignore[no-untyped-call]
-        before = self.atoms.info if self.atoms is not None else {}
-        return changes + [k for k in ("charge", "spin") if before.get(k) != atoms.info.get(k)]
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        energies, (forces,), (stress,) = self.forward([self.atoms])
-        self.results = {"energy": float(energies[0]), "free_energy": float(energies[0])}
-        if forces is not None:
-            self.results["forces"] = forces
-        if stress is not None and self.atoms.cell.rank == 3 and self.atoms.pbc.any():
-            self.results["stress"] = stress[[0, 4, 8, 5, 2, 1]]
-
-    def forward(
-        self, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray | None], list[np.ndarray | None]]:
-        """Return energies (n,), forces (n_atoms, 3) and stresses (9,) of each structure."""
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """One pass for all but lone atoms from a table; forces are NaN where the model has none."""
+        check_structures(structures, self.elements)
         copies = [self._prepared(atoms) for atoms in structures]
-        energies = np.zeros(len(copies))
-        forces: list[np.ndarray | None] = [None] * len(copies)
-        stresses: list[np.ndarray | None] = [None] * len(copies)
         native = self.unit.model.module.supports_single_atoms
-        alone = [not native and len(a) == 1 and not a.pbc.any() for a in copies]
-        together = [i for i, lone in enumerate(alone) if not lone]
-        for chosen in (*([together] if together else ()), *([i] for i in np.flatnonzero(alone))):
-            batch = [copies[i] for i in chosen]
-            answer = self._look_up(batch[0]) if alone[chosen[0]] else self._predict(batch)
-            energies[chosen] = answer["energy"]
-            ends = np.cumsum([len(atoms) for atoms in batch])[:-1]
-            for position, i in enumerate(chosen):
-                if "forces" in answer:
-                    forces[i] = np.split(answer["forces"], ends)[position]
-                if "stress" in answer:
-                    stresses[i] = answer["stress"].reshape(-1, 9)[position]
-        return energies, forces, stresses
+        alone = np.array([not native and len(a) == 1 and not a.pbc.any() for a in copies])
+        owned = np.repeat(~alone, [len(atoms) for atoms in copies])
+        energies, forces = np.empty(len(copies)), np.zeros((len(owned), 3))
+        for i in alone.nonzero()[0]:
+            energies[i] = self._look_up(copies[i])
+        answer = {}
+        if not alone.all():
+            answer = self._predict([copies[i] for i in (~alone).nonzero()[0]])
+            energies[~alone], forces[owned] = answer["energy"], answer.get("forces", np.nan)
+        # Asked for of crystals only, which are not `alone`.
+        voigt = answer["stress"].reshape(-1, 9)[:, [0, 4, 8, 5, 2, 1]] if stress else None
+        return Batch(energies, forces, voigt)
 
     def _prepared(self, atoms: Atoms) -> Atoms:
         """Return a bare copy with the charge and spin to use."""
-        unknown = sorted(set(atoms.symbols) - set(self.elements))
-        if unknown:
-            raise UnsupportedElementError(
-                f"The model does not know {', '.join(unknown)} under task {self.task}; it knows: "
-                f"{' '.join(self.elements)}."
-            )
-        if not len(atoms):
-            raise EvaluationError("A structure without atoms has no energy.")
-        if not np.isfinite(atoms.positions).all() or not np.isfinite(atoms.cell.array).all():
-            raise EvaluationError("A position or cell vector is not a finite number.")
-        if not atoms.cell.any(1)[atoms.pbc].all():
-            raise EvaluationError(
-                f"The structure has pbc={atoms.pbc.tolist()} but no cell vector along one of these "
-                "directions. Set the cell, or pbc=False."
-            )
         copy = Atoms(numbers=atoms.numbers, positions=atoms.positions, pbc=atoms.pbc)
         if atoms.pbc.any():
             copy.cell = atoms.cell.complete()
@@ -370,15 +315,15 @@ class UMACalculator(Calculator):
             if key in answer
         }
 
-    def _look_up(self, atom: Atoms) -> dict[str, np.ndarray]:
+    def _look_up(self, atom: Atoms) -> float:
         """Return what the vendor's table holds for a lone atom; raise where it holds nothing."""
         neutral, charge = atom.copy(), atom.info["charge"]
         neutral.info["charge"] = 0
         if self.task in self.unit.atom_refs:
-            answer = self._predict([atom])
-            same = charge and answer["energy"] == self._predict([neutral])["energy"]
-            if answer["energy"] != 0.0 and not same:
-                return answer
+            energy = float(self._predict([atom])["energy"][0])
+            same = charge and energy == self._predict([neutral])["energy"][0]
+            if energy != 0.0 and not same:
+                return energy
         raise EvaluationError(
             f"The model cannot answer for a lone atom, and there is no table with an entry for "
             f"{atom.symbols} of charge {charge} under task {self.task}."

@@ -16,23 +16,21 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
-from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.fd import calculate_numerical_stress
 
-from ase_probe import Probe
+from ase_probe import Probe, graphs
 from ase_probe.errors import (
     EvaluationError,
     ModelLoadError,
     UnsupportedElementError,
-    UnsupportedOptionError,
     UntrustedCheckpointError,
 )
 from ase_probe.testing import Subject, contract
 
 pytest.importorskip("so3krates_torch")
 
-so3lr = import_module("ase_probe.adapters.so3lr")
-adapter, (CARD,) = so3lr.adapter, so3lr.adapter.cards
+adapter = import_module("ase_probe.adapters.so3lr").adapter
+(CARD,) = adapter.cards
 ENERGY, FORCE = 2e-4, 1e-4  # eV, eV/Å: the vendor adds up energies of -1e3 eV in float32
 
 
@@ -155,12 +153,6 @@ def test_a_hostile_pickle_needs_trust(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("options", [{"dtype": "float16"}, {"task": "energy"}])
-def test_options_it_does_not_have_raise(options):
-    with pytest.raises(UnsupportedOptionError, match=next(iter(options.values()))):
-        load(**options)
-
-
 def test_loading_changes_no_default_and_prints_nothing(capfd):
     """In a fresh process: pytest has handlers of its own."""
     code = (
@@ -172,16 +164,6 @@ def test_loading_changes_no_default_and_prints_nothing(capfd):
 
 
 # Answers
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_batch_is_single(dtype, request):
-    calculator = request.getfixturevalue(dtype)
-    energy, force = (2e-5, 1e-4) if dtype == "float32" else (1e-9, 1e-9)
-    batch = mixed()
-    for atoms, e, f in zip(batch, *adapter.evaluate(calculator, batch), strict=True):
-        assert calculator.get_property("energy", atoms) == pytest.approx(e, abs=energy, rel=0)
-        assert calculator.get_property("forces", atoms) == pytest.approx(f, abs=force, rel=1e-5)
 
 
 def test_vendor_agrees_in_double_precision(float64):
@@ -216,7 +198,6 @@ def test_charge_is_watched(float32):
     first = float32.get_property("energy", neutral)
     assert float32.get_property("energy", ion) != first
     assert float32.get_property("energy", neutral) == first
-    assert float32.get_property("charges", ion).sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_energies_are_no_coarser_than_their_differences(float32):
@@ -238,7 +219,7 @@ def test_far_from_the_origin(float32):
 def test_many_atoms_take_the_vendors_neighbours(float32, monkeypatch):
     atoms = molecule("C6H6")
     expected = adapter.evaluate(float32, [atoms])
-    monkeypatch.setattr(so3lr, "DIRECT_PAIRS", 3)
+    monkeypatch.setattr(graphs, "DIRECT_PAIRS", 3)
     energies, forces = adapter.evaluate(float32, [atoms])
     assert energies == pytest.approx(expected[0], abs=5e-5)
     assert forces[0] == pytest.approx(expected[1][0], abs=FORCE)
@@ -251,22 +232,16 @@ def test_stress_is_the_strain_derivative(float64):
     assert atoms.get_stress() == pytest.approx(numerical, abs=1e-8)
 
 
-def test_molecules_have_no_stress(float32):
-    with pytest.raises(PropertyNotImplementedError):
-        float32.get_property("stress", molecule("H2O"))
-
-
-@pytest.mark.parametrize("symbol", ["Na", "X", "Og"])
-def test_unknown_element_raises(symbol, float32):
-    """The vendor answers for Na."""
-    with pytest.raises(UnsupportedElementError, match=symbol):
-        adapter.evaluate(float32, [molecule("H2O"), Atoms(symbol)])
-
-
-@pytest.mark.parametrize("atoms", [Atoms("N2", [[0, 0, 0], [0, 0, np.nan]]), Atoms()])
-def test_what_the_vendor_would_answer_raises(atoms, float32):
-    with pytest.raises(EvaluationError):
-        adapter.evaluate(float32, [atoms])
+@pytest.mark.parametrize(
+    ("atoms", "error"),
+    [
+        (Atoms("Na"), UnsupportedElementError),
+        (Atoms("N2", [[0, 0, 0], [0, 0, np.nan]]), EvaluationError),
+    ],
+)
+def test_what_the_vendor_would_answer_raises(atoms, error, float32):
+    with pytest.raises(error):
+        adapter.evaluate(float32, [molecule("H2O"), atoms])
 
 
 def test_coulombs_law_is_damped_and_ends_at_12(float64):

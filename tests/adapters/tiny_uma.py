@@ -126,15 +126,20 @@ def save_uma(path: Path, *, single_atoms: bool = True, seed: int = 3) -> str:
     return _save(path, config, [*_tasks(*UMA_TASKS), _task("omat", "stress", [1, 9], 30.0)], seed)
 
 
-def save_esen(path: Path, *, direct: bool = False, seed: int = 3) -> str:
-    """eSEN for OMol25: no experts, one task, no lone atoms."""
-    options = {"direct_forces": direct, "regress_stress": False}
-    heads = {"energyandforcehead": _wrapped("MLP_EFS_Head", ("omol",))}
-    heads["energyandforcehead"]["head_kwargs"] = {"wrap_property": False}
-    if direct:
-        heads = {"energyhead": _wrapped("MLP_Energy_Head", ("omol",))}
-        heads["forcehead"] = _wrapped("Linear_Force_Head", ("omol",))
-    return _save(path, _hydra(_escn(("omol",), 0, **options), heads), _tasks("omol"), seed)
+def save_esen(path: Path, *, forces: str | None = "gradient", seed: int = 3) -> str:
+    """eSEN for OMol25: no experts, one task, no lone atoms; forces may be direct or missing."""
+    datasets = ("omol",)
+    if forces == "gradient":
+        heads = {"energyandforcehead": _wrapped("MLP_EFS_Head", datasets)}
+        heads["energyandforcehead"]["head_kwargs"] = {"wrap_property": False}
+    else:
+        heads = {"energyhead": _wrapped("MLP_Energy_Head", datasets)}
+    if forces == "direct":
+        heads["forcehead"] = _wrapped("Linear_Force_Head", datasets)
+    options = {"direct_forces": forces == "direct", "regress_forces": forces is not None}
+    backbone = _escn(datasets, 0, regress_stress=False, **options)
+    tasks = _tasks(*datasets)[: 2 if forces else 1]
+    return _save(path, _hydra(backbone, heads), tasks, seed)
 
 
 def save_allscaip(path: Path, seed: int = 3) -> str:
