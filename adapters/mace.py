@@ -364,9 +364,10 @@ class MACE(BatchAdapter):
 
     def evaluate(
         self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
+    ) -> tuple[np.ndarray, Sequence[np.ndarray | None]]:
         """Two forward passes at most, as PolarMACE needs them: molecules, and what is periodic."""
-        energies, forces = np.zeros(len(structures)), [np.zeros(0)] * len(structures)
+        energies = np.zeros(len(structures))
+        forces: list[np.ndarray | None] = [None] * len(structures)
         for periodic in (False, True):
             chosen = [i for i, atoms in enumerate(structures) if atoms.pbc.any() == periodic]
             chosen.sort(key=lambda i: len(structures[i]))  # lone atoms first

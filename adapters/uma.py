@@ -227,12 +227,6 @@ class UMA(BatchAdapter):
         path = folder / "snapshots" / (main.read_text().strip() if main.is_file() else "") / file
         return str(path) if path.is_file() else None
 
-    def evaluate(self, calculator: Any, structures: Sequence[Atoms]) -> tuple[np.ndarray, Any]:
-        """One forward pass for all; no forces from a model that was tuned to energies alone."""
-        energies, forces = super().evaluate(calculator, structures)
-        has_forces = "forces" in calculator.implemented_properties
-        return energies, forces if has_forces else [None] * len(forces)
-
 
 class UMACalculator(BatchCalculator):
     """Calculator over the vendor's predict unit.
@@ -253,7 +247,7 @@ class UMACalculator(BatchCalculator):
         self.implemented_properties = [p for p in self.implemented_properties if p in offered]
 
     def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
-        """One pass for all but lone atoms from a table; forces are NaN where the model has none."""
+        """One pass for all but lone atoms from a table."""
         check_structures(structures, self.elements)
         copies = [self._prepared(atoms) for atoms in structures]
         native = self.unit.model.module.supports_single_atoms
@@ -268,7 +262,8 @@ class UMACalculator(BatchCalculator):
             energies[~alone], forces[owned] = answer["energy"], answer.get("forces", np.nan)
         # Asked for of crystals only, which are not `alone`.
         voigt = answer["stress"].reshape(-1, 9)[:, [0, 4, 8, 5, 2, 1]] if stress else None
-        return Batch(energies, forces, voigt)
+        has_forces = "forces" in self.implemented_properties
+        return Batch(energies, forces if has_forces else None, voigt)
 
     def _prepared(self, atoms: Atoms) -> Atoms:
         """Return a bare copy with the charge and spin to use."""

@@ -30,13 +30,13 @@ class Batch:
     energies
         (n,), eV.
     forces
-        (N, 3), eV/Å.
+        (N, 3), eV/Å; `None` from a model that has none.
     stress
         (n, 6), eV/Å³, Voigt order xx, yy, zz, yz, xz, xy; `None` where not asked for.
     """
 
     energies: np.ndarray
-    forces: np.ndarray
+    forces: np.ndarray | None
     stress: np.ndarray | None = None
 
 
@@ -80,7 +80,9 @@ class BatchCalculator(Calculator):
         crystal = "stress" in self.implemented_properties and is_crystal(self.atoms)
         answer = self.forward([self.atoms], stress=crystal)
         energy = float(answer.energies[0])
-        self.results = {"energy": energy, "free_energy": energy, "forces": answer.forces}
+        self.results = {"energy": energy, "free_energy": energy}
+        if answer.forces is not None:
+            self.results["forces"] = answer.forces
         if answer.stress is not None:
             self.results["stress"] = answer.stress[0]
 
@@ -98,11 +100,13 @@ class BatchAdapter(AdapterBase):
 
     def evaluate(
         self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
+    ) -> tuple[np.ndarray, Sequence[np.ndarray | None]]:
         """One forward pass for all."""
         if not structures:
             return np.zeros(0), []
         answer = calculator.forward(structures)
+        if answer.forces is None:
+            return answer.energies, [None] * len(structures)
         ends = np.cumsum([len(atoms) for atoms in structures])
         return answer.energies, np.split(answer.forces, ends[:-1])
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from ase_probe.errors import EvaluationError, UnsupportedElementError
 
@@ -74,21 +75,37 @@ def check_structures(structures: Sequence[Atoms], elements: Collection[str]) -> 
         No atoms; a position or cell vector that is not finite (no pair would be found, as if the
         atom were alone); periodic directions without cell vectors of their own.
     """
-    for atoms in structures:
-        unknown = sorted(set(atoms.symbols) - set(elements))
-        if unknown:
-            raise UnsupportedElementError(
-                f"The model does not know {', '.join(unknown)}; it knows {len(elements)} elements, "
-                "see its card."
-            )
-        if not len(atoms):
-            raise EvaluationError("A structure without atoms has no energy.")
-        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-            raise EvaluationError("A position or a cell vector is not a finite number.")
-        if (atoms.pbc & ~atoms.cell.array.any(axis=1)).any():
-            raise EvaluationError("A periodic direction has no cell vector.")
-        if atoms.pbc.any() and np.linalg.matrix_rank(atoms.cell.array[atoms.pbc]) < atoms.pbc.sum():
-            raise EvaluationError("The periodic cell vectors are linearly dependent.")
+    if not structures:
+        return
+    numbers = np.concatenate([atoms.numbers for atoms in structures])
+    positions = np.concatenate([atoms.positions for atoms in structures])
+    cells = np.stack([atoms.cell.array for atoms in structures])
+    periodic = [bool(atoms.pbc.any()) for atoms in structures]
+    sound = (
+        np.isin(numbers, [atomic_numbers[symbol] for symbol in elements]).all()
+        and np.isfinite(positions).all()
+        and np.isfinite(cells).all()
+    )
+    for atoms, periods in zip(structures, periodic, strict=True):
+        if not sound or periods or not len(atoms):
+            _check(atoms, elements)
+
+
+def _check(atoms: Atoms, elements: Collection[str]) -> None:
+    unknown = sorted(set(atoms.symbols) - set(elements))
+    if unknown:
+        raise UnsupportedElementError(
+            f"The model does not know {', '.join(unknown)}; it knows {len(elements)} elements, "
+            "see its card."
+        )
+    if not len(atoms):
+        raise EvaluationError("A structure without atoms has no energy.")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise EvaluationError("A position or a cell vector is not a finite number.")
+    if (atoms.pbc & ~atoms.cell.array.any(axis=1)).any():
+        raise EvaluationError("A periodic direction has no cell vector.")
+    if atoms.pbc.any() and np.linalg.matrix_rank(atoms.cell.array[atoms.pbc]) < atoms.pbc.sum():
+        raise EvaluationError("The periodic cell vectors are linearly dependent.")
 
 
 def find_pairs(structures: Sequence[Atoms], cutoff: float, periodic: Finder | None = None) -> Pairs:

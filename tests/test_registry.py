@@ -133,7 +133,7 @@ def test_a_checkpoint_of_a_family(tmp_path, monkeypatch):
     assert card.dtypes == adapter.cards[0].dtypes
     monkeypatch.chdir(tmp_path)
     assert registry.resolve("SevenNet:mine.pth")[1].checkpoint == "mine.pth"
-    with pytest.raises(ModelLoadError, match="no checkpoint 'yours.pth'"):
+    with pytest.raises(ModelLoadError, match=r"no checkpoint 'yours\.pth'"):
         registry.resolve("sevennet:yours.pth")
     with pytest.raises(ModelLoadError, match="Cannot import 'sevennet'"):
         registry.resolve("sevennet:make")  # a function: no file has such a name
