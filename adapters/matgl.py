@@ -36,19 +36,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
-from ase.neighborlist import primitive_neighbor_list
 from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import GPa
 
-from ase_probe.errors import (
-    EvaluationError,
-    ModelLoadError,
-    UnsupportedElementError,
-    UnsupportedOptionError,
-)
-from ase_probe.model import AdapterBase, Environment, ModelCard
+from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
+from ase_probe.errors import ModelLoadError, UnsupportedOptionError
+from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,8 +58,6 @@ FILES = ("model.json", "model.pt", "state.pt")
 NETWORKS = ("CHGNet", "M3GNet", "QET", "SO3Net", "TensorNet")
 OWNER = "materialyze"
 """Owner of the published models on the Hugging Face Hub."""
-DIRECT_PAIRS = 1000
-"""Non-periodic structures of up to this many atoms get their pairs from one distance matrix."""
 MATPES = "10.48550/arXiv.2503.04070"
 MATGL = "10.1038/s41524-025-01742-y"
 QET = "10.48550/arXiv.2511.07249"
@@ -148,7 +141,7 @@ CARDS = (
 )
 
 
-class MatGL(AdapterBase):
+class MatGL(BatchAdapter):
     """The family; weights are downloaded by `matgl` itself."""
 
     family = "matgl"
@@ -171,14 +164,8 @@ class MatGL(AdapterBase):
         checkpoint: str | None,
     ) -> MatGLCalculator:
         """Load weights by the vendor's name, or a folder that the vendor's `save` wrote."""
-        if dtype not in (None, *DTYPES):
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use dtype {dtype!r}; allowed: {', '.join(DTYPES)}."
-            )
         if task is not None:
-            raise UnsupportedOptionError(
-                f"{card.name} cannot use task {task!r}; it has none to choose."
-            )
+            raise UnsupportedOptionError(f"{card.name} cannot use task {task!r}; it has none.")
         with _without_vendor_noise():
             import matgl
         source: Any = f"{OWNER}/{card.checkpoint}"
@@ -208,17 +195,13 @@ class MatGL(AdapterBase):
         return MatGLCalculator(potential, checkpoint=checkpoint)
 
     def describe(self, card: ModelCard, calculator: Any) -> ModelCard:
-        """Read cutoff, elements and size from the model.
-
-        Of weights that the user brought along, training and provenance are not known.
-        """
+        """Read cutoff, elements and size from the model."""
         potential = calculator.potential
         if calculator.checkpoint is not None:
-            card = replace(card, level_of_theory=None, training_data=None, licence=None, doi=None)
-            card = replace(card, source=calculator.checkpoint, sha256=None, elements=None)
+            card = replace(card.of_unknown_training(calculator.checkpoint), elements=None)
         return replace(
             card,
-            elements=card.elements or tuple(potential.model.element_types),
+            elements=card.elements or calculator.elements,
             uses_charge=potential.calc_charge,
             uses_spin=False,
             cutoff=float(potential.model.cutoff),
@@ -241,56 +224,24 @@ class MatGL(AdapterBase):
         file = folder / "snapshots" / revision.read_text().strip() / "state.pt"
         return str(file) if file.is_file() else None
 
-    def evaluate(
-        self, calculator: Any, structures: Sequence[Atoms]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """One forward pass for all."""
-        if not structures:
-            return np.zeros(0), []
-        energies, forces, _ = calculator.forward(structures)
-        ends = np.cumsum([len(atoms) for atoms in structures])
-        return energies, np.split(forces, ends[:-1])
 
+class MatGLCalculator(BatchCalculator):
+    """The vendor's `Potential` on graphs of ours.
 
-class MatGLCalculator(Calculator):
-    """ASE calculator over the vendor's `Potential`; a single point is a batch of one.
-
-    QET takes the total charge from ``atoms.info["charge"]``, 0 when absent. Properties: energy,
-    free_energy (equal to energy) in eV, forces (eV/Å) and, for periodic structures with a cell of
-    three vectors, stress (eV/Å³, Voigt order).
+    QET takes the total charge from ``atoms.info["charge"]``, 0 when absent.
     """
 
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
+    watched = ("charge",)
 
     def __init__(self, potential: Any, *, checkpoint: str | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.potential, self.checkpoint = potential, checkpoint
+        super().__init__(checkpoint)
+        self.potential = potential
+        self.elements = tuple(potential.model.element_types)
 
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: Sequence[str] = ("energy",),
-        system_changes: Sequence[str] = all_changes,
-    ) -> None:
-        """Fill `results`."""
-        self.results = {}
-        super().calculate(  # type: ignore[no-untyped-call]
-            atoms, list(properties), list(system_changes)
-        )
-        assert self.atoms is not None
-        periodic = bool(self.atoms.cell.rank == 3 and self.atoms.pbc.any())
-        energies, forces, stress = self.forward([self.atoms], stress=periodic)
-        energy = float(energies[0])
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-        if periodic:
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress[0] * GPa)
-
-    def forward(
-        self, structures: Sequence[Atoms], *, stress: bool = False
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return energies (n,) in eV, forces (N, 3) in eV/Å, stress (n, 3, 3) in GPa if asked."""
+    def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
+        """Evaluate one graph of all."""
         import torch
-        from torch_geometric.data import Batch
+        from torch_geometric.data import Batch as Graphs
 
         like = self.potential.data_mean
         kinds = {"f": like.dtype, "i": torch.int64}
@@ -301,70 +252,39 @@ class MatGLCalculator(Calculator):
         lattice, charge = graph.pop("lattice"), graph.pop("charge")
         self.potential.calc_stresses = stress
         answer = self.potential(
-            Batch(**graph, num_nodes=len(graph["batch"])),
+            Graphs(**graph, num_nodes=len(graph["batch"])),
             lattice,
             total_charge=charge if self.potential.calc_charge else None,
         )
         energies, forces, stresses = (x.detach().cpu().double().numpy() for x in answer[:3])
+        tensors = None
         if stress:  # one below the other
-            stresses = stresses.reshape(-1, 3, 3)
-        return np.atleast_1d(energies), forces, stresses
+            tensors = full_3x3_to_voigt_6_stress(stresses.reshape(-1, 3, 3)) * GPa
+        return Batch(np.atleast_1d(energies), forces, tensors)
 
     def _graph(self, structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
-        """Return one graph of all structures, edges sorted by their first atom."""
-        types = {symbol: k for k, symbol in enumerate(self.potential.model.element_types)}
-        for atoms in structures:
-            _check(atoms, types)
-        pairs = [_pairs(atoms, self.potential.model.cutoff) for atoms in structures]
+        """Return the vendor's input: one graph of all structures."""
+        check_structures(structures, self.elements)
+        # By first atom within a structure: M3GNet finds triplets by their place in the list.
+        pairs = find_pairs(structures, float(self.potential.model.cutoff))
+        types = {symbol: k for k, symbol in enumerate(self.elements)}
         counts = np.array([len(atoms) for atoms in structures])
-        starts = np.cumsum(counts) - counts
         cells = [atoms.cell.complete() for atoms in structures]
         # Each structure around its own centre: float32 loses what is far from the origin.
         fractional = [
             cell.scaled_positions(atoms.positions - atoms.positions.mean(axis=0))
             for cell, atoms in zip(cells, structures, strict=True)
         ]
-        edges = np.concatenate([np.stack(p[:2]) for p in pairs], axis=1)
         return {
-            "edge_index": edges + np.repeat(starts, [len(p[0]) for p in pairs]),
+            "edge_index": np.stack([pairs.first, pairs.second]),
             "node_type": np.array([types[symbol] for a in structures for symbol in a.symbols]),
             "frac_coords": np.concatenate(fractional),
-            "pbc_offset": np.concatenate([p[2] for p in pairs]).astype(float),
+            "pbc_offset": pairs.images.astype(float),
             "lattice": np.stack([cell.array for cell in cells]),
             "charge": np.array([float(atoms.info.get("charge") or 0) for atoms in structures]),
             "batch": np.repeat(np.arange(len(counts)), counts),
-            "ptr": np.append(starts, counts.sum()),
+            "ptr": np.append(0, np.cumsum(counts)),
         }
-
-
-def _check(atoms: Atoms, types: dict[str, int]) -> None:
-    unknown = sorted(set(atoms.symbols) - set(types))
-    if unknown:
-        raise UnsupportedElementError(
-            f"The model does not know {', '.join(unknown)}; it knows {len(types)} elements, see "
-            "its card."
-        )
-    if not len(atoms):
-        raise EvaluationError("A structure without atoms has no energy.")
-    # Otherwise no pair would be found, as if the atom were alone.
-    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-        raise EvaluationError("A position or a cell vector is not a finite number.")
-    if (atoms.pbc & ~atoms.cell.array.any(axis=1)).any():
-        raise EvaluationError("A periodic direction has no cell vector.")
-
-
-def _pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, ...]:
-    """Return i (m,), ascending, j (m,) and cell images of j (m, 3), each pair both ways."""
-    if atoms.pbc.any() or len(atoms) > DIRECT_PAIRS:
-        i, j, images = primitive_neighbor_list(
-            "ijS", atoms.pbc, atoms.cell.complete(), atoms.positions, cutoff
-        )
-        return i, j, images
-    vectors = atoms.positions[None] - atoms.positions[:, None]  # (n, n, 3)
-    near = np.einsum("ijk,ijk->ij", vectors, vectors) < cutoff**2
-    np.fill_diagonal(near, False)
-    i, j = near.nonzero()
-    return i, j, np.zeros((len(i), 3), dtype=int)
 
 
 def _check_harmless(folder: Path) -> None:
