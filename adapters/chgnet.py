@@ -31,7 +31,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
-from ase_probe.errors import ModelLoadError, UnsupportedOptionError
+from ase_probe.errors import ModelLoadError
 from ase_probe.graphs import check_structures, find_pairs
 from ase_probe.model import Environment, ModelCard
 
@@ -129,8 +129,6 @@ class CHGNet(BatchAdapter):
         checkpoint: str | None,
     ) -> CHGNetCalculator:
         """Load bundled weights by the vendor's name, others from a file of the vendor's trainer."""
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} has no tasks; {task!r} was given.")
         with warnings.catch_warnings():  # nvidia_smi, when it is compiled to bytecode
             for category in (DeprecationWarning, SyntaxWarning):  # Python 3.11, later ones
                 warnings.filterwarnings("ignore", ".*invalid escape sequence", category)

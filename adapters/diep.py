@@ -34,7 +34,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import GPa
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
-from ase_probe.errors import ModelLoadError, UnsupportedOptionError
+from ase_probe.errors import ModelLoadError
 from ase_probe.graphs import check_structures, find_pairs
 from ase_probe.model import Environment, ModelCard
 
@@ -99,8 +99,6 @@ class DIEP(BatchAdapter):
         checkpoint: str | None,
     ) -> DIEPCalculator:
         """Load the bundled folder, or one that the vendor's `export` or `Potential.save` wrote."""
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} has no tasks; {task!r} was given.")
         path = self.checkpoint_file(card, checkpoint)
         if path is None or Path(path).name not in FILES:
             raise ModelLoadError(

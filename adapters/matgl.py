@@ -41,7 +41,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import GPa
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
-from ase_probe.errors import ModelLoadError, UnsupportedOptionError
+from ase_probe.errors import ModelLoadError
 from ase_probe.graphs import check_structures, find_pairs
 from ase_probe.model import Environment, ModelCard
 
@@ -164,8 +164,6 @@ class MatGL(BatchAdapter):
         checkpoint: str | None,
     ) -> MatGLCalculator:
         """Load weights by the vendor's name, or a folder that the vendor's `save` wrote."""
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} cannot use task {task!r}; it has none.")
         with _without_vendor_noise():
             import matgl
         source: Any = f"{OWNER}/{card.checkpoint}"

@@ -31,7 +31,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import GPa
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
-from ase_probe.errors import ModelLoadError, UnsupportedOptionError
+from ase_probe.errors import ModelLoadError
 from ase_probe.graphs import check_structures, find_pairs
 from ase_probe.model import Environment, ModelCard
 
@@ -104,8 +104,6 @@ class MatterSim(BatchAdapter):
         checkpoint: str | None,
     ) -> MatterSimCalculator:
         """Load weights by the vendor's name or from a file of the vendor's trainer."""
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} has no tasks; {task!r} was given.")
         path = Path(checkpoint or _downloaded(card)).absolute()
         with _without_side_effects():
             from mattersim.forcefield.potential import Potential

@@ -108,8 +108,6 @@ class Nequix(BatchAdapter):
         checkpoint: str | None,
     ) -> NequixCalculator:
         """Load by the vendor's name or from an ``.nqx`` file, which also states the elements."""
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} cannot use task {task!r}; it has none.")
         if checkpoint is not None and Path(checkpoint).suffix != ".nqx":
             raise UnsupportedOptionError(
                 f"{card.name} cannot load {checkpoint}: only .nqx files, the vendor's for JAX."

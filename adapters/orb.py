@@ -158,8 +158,6 @@ class Orb(BatchAdapter):
                 "Orb model they were made from and give the file as its checkpoint: --checkpoint "
                 f"{card.checkpoint} (checkpoint=), with for example orb-v3-conservative-inf-omat."
             )
-        if task is not None:
-            raise UnsupportedOptionError(f"{card.name} cannot use task {task!r}; it has none.")
         dtype = dtype or "float32"
         with _without_vendor_noise():
             from orb_models.forcefield.pretrained import ORB_PRETRAINED_MODELS

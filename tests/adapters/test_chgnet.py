@@ -158,7 +158,7 @@ def test_local_checkpoint(float32, tmp_path):
     assert (card.source, card.cutoff, len(card.elements)) == (str(path), 6.0, 94)
     assert (card.level_of_theory, card.training_data, card.sha256, card.doi) == (None,) * 4
     assert (card.uses_charge, card.uses_spin, card.lone_atoms) == (False, False, "model")
-    with pytest.raises(UnsupportedOptionError, match="no tasks"):
+    with pytest.raises(UnsupportedOptionError, match="no task to choose"):
         Probe(f"chgnet:{path}", trust_checkpoint=True, task="PBE")
 
 

@@ -241,7 +241,7 @@ def test_models_of_other_than_energies_are_refused(options, tmp_path):
 
 
 def test_tasks_are_refused():
-    with pytest.raises(UnsupportedOptionError, match="no tasks"):
+    with pytest.raises(UnsupportedOptionError, match="no task to choose"):
         Probe(f"diep:{BUNDLED}", task="PBE")
 
 

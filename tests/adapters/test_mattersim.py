@@ -204,7 +204,7 @@ def test_loading_runs_no_code_of_the_file(switched_off, tmp_path, monkeypatch):
 
 
 def test_tasks_are_refused():
-    with pytest.raises(UnsupportedOptionError, match="no tasks"):
+    with pytest.raises(UnsupportedOptionError, match="no task to choose"):
         Probe(f"mattersim:{tiny()}", task="PBE")
 
 
