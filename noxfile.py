@@ -17,7 +17,7 @@ from ase_probe.registry import families
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["main", "mace", "lint"]
+nox.options.sessions = ["main", "mace"]
 
 ADAPTERS = [family.adapter for family in families() if family.adapter]
 EXTRAS = {adapter.environment.extra for adapter in ADAPTERS if adapter.environment.extra}
@@ -41,24 +41,20 @@ def install(session: nox.Session, *extras: str) -> None:
 
 @nox.session
 def main(session: nox.Session) -> None:
-    """Run all tests; the families that do not fit in here are skipped."""
+    """Run all tests (MACE's skip themselves), then style, types, floors and documentation."""
     install(session, *MAIN, "dev")
     session.run("pytest", *session.posargs)
-
-
-@nox.session
-def mace(session: nox.Session) -> None:
-    """Run the contracts of the families that the main environment excludes."""
-    install(session, *MACE, "test")
-    session.run("pytest", *(f"tests/adapters/test_{family}.py" for family in MACE))
-
-
-@nox.session
-def lint(session: nox.Session) -> None:
-    """Style, types, floors and the documentation."""
-    install(session, "lint", "docs", "isolate")
+    if session.posargs:
+        return
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", "ase_probe", "adapters")
     session.run("lint-imports")
     session.run("sphinx-build", "-q", "-W", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def mace(session: nox.Session) -> None:
+    """Run the contract of the family that the main environment excludes."""
+    install(session, *MACE, "test")
+    session.run("pytest", *(f"tests/adapters/test_{family}.py" for family in MACE))

@@ -18,7 +18,7 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 from ase.calculators.fd import calculate_numerical_stress
 
-from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
+from ase_probe.errors import EvaluationError, ModelLoadError
 from ase_probe.testing import CONTRACT, Subject, contract
 
 pytest.importorskip("matgl")
@@ -219,11 +219,6 @@ def test_folder_or_a_file_of_it(name):
     assert single(load(checkpoint=path), atoms)[0] == single(load(), atoms)[0]
     weights = str(Path(tiny("M3GNet")) / "state.pt")
     assert adapter.checkpoint_file(CARDS["m3gnet-matpes-pbe"], path) == weights
-
-
-def test_task_is_refused():
-    with pytest.raises(UnsupportedOptionError, match="it has none"):
-        load(task="PBE")
 
 
 def test_missing_weights_are_refused():
