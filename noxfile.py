@@ -42,7 +42,7 @@ def install(session: nox.Session, *extras: str) -> None:
 @nox.session
 def main(session: nox.Session) -> None:
     """Run all tests (MACE's skip themselves), then style, types, floors and documentation."""
-    install(session, *MAIN, "dev")
+    install(session, *MAIN, "pyscf", "dev")
     session.run("pytest", *session.posargs)
     if session.posargs:
         return
