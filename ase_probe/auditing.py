@@ -7,6 +7,7 @@ coverage; they never score, neither well nor badly.
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ def audit(
     task: str | None = None,
     checkpoint: str | None = None,
     trust_checkpoint: bool = False,
-    isolate: bool | str = False,
+    isolate: bool | str | os.PathLike[str] = False,
     timeout: float | None = None,
     progress: Progress | None = None,
 ) -> Audit:

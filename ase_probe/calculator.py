@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -55,7 +56,8 @@ class Probe(Calculator):
         Load `checkpoint` even if that can run code it holds (a Python pickle).
     charge, spin
         Total charge (e) and spin multiplicity for structures whose ``atoms.info`` states none;
-        ``atoms.info["charge"]`` and ``["spin"]`` come first.
+        ``atoms.info["charge"]`` and ``["spin"]`` come first. A model that takes a spin and is told
+        none gets the lowest multiplicity that the number of electrons allows.
     on_unsupported
         ``raise`` or ``ignore`` a charge or spin that the model does not take.
     isolate
@@ -111,13 +113,15 @@ class Probe(Calculator):
         charge: int | None = None,
         spin: int | None = None,
         on_unsupported: Literal["raise", "ignore"] = "raise",
-        isolate: bool | str = False,
+        isolate: bool | str | os.PathLike[str] = False,
         timeout: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         if isinstance(model, Probe):
             raise InputError("This is a Probe already; use it as it is.")
-        adapter, card = resolve(model) if isinstance(model, str) else wrap(model)
+        isolate = _checked(isolate)
+        named = isinstance(model, str)
+        adapter, card = resolve(model, elsewhere=bool(isolate)) if named else wrap(model)  # type: ignore[arg-type]
         self._model: str | BaseCalculator = model
         self._options: dict[str, Any] = {
             "device": device,
@@ -166,7 +170,7 @@ class Probe(Calculator):
                 f"{self.card.name} does not know {', '.join(unknown)}; it knows: "
                 f"{' '.join(self.card.elements or ())}."
             )
-        state = self._state_of(copy.info)
+        state = self._state_of(copy.info, copy)
         copy.info.update({key: value for key, value in state.items() if value is not None})
         vendor = self.evaluator.calculator
         if hasattr(vendor, "reset"):
@@ -219,8 +223,14 @@ class Probe(Calculator):
             ]
         return changes
 
-    def _state_of(self, info: Mapping[str, Any]) -> dict[str, int | None]:
-        """Charge and spin to use; raises where the model would ignore them."""
+    def _state_of(
+        self, info: Mapping[str, Any], atoms: Atoms | None = None
+    ) -> dict[str, int | None]:
+        """Charge and spin to use; raises where the model would ignore them, or where they clash.
+
+        A model that takes a spin gets one: the lowest that the electrons allow unless stated, since
+        vendors' own defaults differ (some call every radical a singlet).
+        """
         state: dict[str, int | None] = {}
         for key, neutral, used in (
             ("charge", 0, self.card.uses_charge),
@@ -240,6 +250,16 @@ class Probe(Calculator):
                     "model that takes it."
                 )
             state[key] = None if value is None or used is False else int(value)
+        if atoms is not None and self.card.uses_spin:
+            charge, spin = state["charge"] or 0, state["spin"]
+            electrons = int(atoms.numbers.sum()) - charge
+            lowest = 1 + electrons % 2
+            if spin is not None and (spin - lowest) % 2:
+                raise UnsupportedOptionError(
+                    f"{atoms.symbols} with charge {charge} has {electrons} electrons: its "
+                    f"multiplicity is {lowest}, {lowest + 2} or more by twos, not {spin}."
+                )
+            state["spin"] = lowest if spin is None else spin
         return state
 
     def todict(self, skip_default: bool = True) -> dict[str, Any]:
@@ -282,6 +302,15 @@ class Probe(Calculator):
         return f"Probe({self.card.name!r}, device={device!r}, dtype={dtype!r})"
 
 
+def _checked(isolate: Any) -> bool | str:
+    if isinstance(isolate, bool):
+        return isolate
+    python = os.fspath(isolate) if isinstance(isolate, (str, os.PathLike)) else ""
+    if not python:
+        raise InputError(f"isolate must be True, False or the path of a Python, got {isolate!r}.")
+    return str(python)
+
+
 def _isolated(
     adapter: Adapter,
     card: ModelCard,
@@ -295,6 +324,13 @@ def _isolated(
     from ase_probe.engine.isolated import open_isolated
 
     target, distribution = origin(adapter, card)
+    place, _, attribute = target.rpartition(":")
+    if place.endswith(".py"):  # a worker that is started again must find the same files
+        target = f"{os.path.abspath(place)}:{attribute}"
+    if card.local:
+        card = replace(card, checkpoint=os.path.abspath(card.checkpoint))
+    if options["checkpoint"] is not None:
+        options = {**options, "checkpoint": os.path.abspath(options["checkpoint"])}
     python = isolate if isinstance(isolate, str) else interpreter(adapter, distribution)
     return open_isolated(adapter, card, target, interpreter=python, timeout=timeout, **options)
 

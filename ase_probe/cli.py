@@ -6,6 +6,7 @@ paragraph on stderr; ``--debug`` shows the traceback.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 import sys
@@ -71,8 +72,20 @@ def main() -> None:
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Default: the vendor's.")
-@click.option("--task", help="Task, head or modal of a model that has several.")
-@click.option("--checkpoint", type=click.Path(), help="Other weights for the named architecture.")
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="[MODEL=]TASK",
+    help="Task, head or modal of a model that has several; of one of many models: MODEL=TASK.",
+)
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="[MODEL=]PATH",
+    help="Other weights for the named architecture.",
+)
 @click.option(
     "--trust-checkpoint", is_flag=True, help="Load --checkpoint even if that can run code it holds."
 )
@@ -82,6 +95,12 @@ def main() -> None:
     help="Run each model in a process of its own: with this Python if its package is installed "
     "here, else in an environment that is built once. Two packages that exclude each other run "
     "side by side, and a crash costs one distance.",
+)
+@click.option(
+    "--python",
+    type=click.Path(),
+    metavar="PATH",
+    help="Run the models with this Python, which has their packages; implies --isolate.",
 )
 @click.option(
     "--timeout",
@@ -102,6 +121,9 @@ def main() -> None:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def audit(
     models: tuple[str, ...],
+    tasks: tuple[str, ...],
+    checkpoints: tuple[str, ...],
+    python: str | None,
     json_file: str | None,
     html_file: str | None,
     fail_on: str,
@@ -133,16 +155,24 @@ def audit(
     for target in (json_file, html_file):
         if target and (not Path(target).parent.is_dir() or Path(target).is_dir()):
             _stop(f"Cannot write {target!r}: its folder does not exist, or it is a folder itself.")
-    if any([_guarded(lambda name=name: resolve(name), debug) is None for name in models]):  # type: ignore[misc]  # noqa: C419
+    options["isolate"] = python or options["isolate"]
+    elsewhere = bool(options["isolate"])
+    known = [_guarded(lambda n=name: resolve(n, elsewhere=elsewhere), debug) for name in models]  # type: ignore[misc]
+    if None in known:
         sys.exit(2)  # a typo in the last name costs no audit of the others
     audits: list[Audit] = []
+    written: set[Path] = set()
     console, broken = Console(), False
     for model in models:
         try:
             with _progress(model) as progress:
                 result = _guarded(
                     lambda model=model, progress=progress: ase_probe.auditing.audit(  # type: ignore[misc]
-                        model, progress=progress, **options
+                        model,
+                        progress=progress,
+                        task=_for_model(tasks, model, models),
+                        checkpoint=_for_model(checkpoints, model, models),
+                        **options,
                     ),
                     debug,
                 )
@@ -155,7 +185,8 @@ def audit(
         result = _with_command(result)
         audits.append(result)
         if json_file:
-            path = _json_path(json_file, result, many=len(models) > 1)
+            path = _json_path(json_file, result, many=len(models) > 1, earlier=written)
+            written.add(path)
             broken |= _guarded(lambda result=result, path=path: result.save(path), debug) is None  # type: ignore[misc]
         with _closed_pipe_ignored():
             print_audit(result, console, verbose=verbose)
@@ -318,12 +349,26 @@ def _split(lists: Any) -> list[str]:
     return [item.strip() for text in lists for item in text.split(",") if item.strip()]
 
 
-def _json_path(path: str, result: Audit, *, many: bool) -> Path:
+def _for_model(values: tuple[str, ...], model: str, models: tuple[str, ...]) -> str | None:
+    """Return what MODEL=VALUE says about a model, else the one VALUE for all."""
+    chosen = None
+    for text in values:
+        name, separator, value = text.partition("=")
+        if not separator or name not in models:
+            chosen = chosen or text
+        elif name == model:
+            return value
+    return chosen
+
+
+def _json_path(path: str, result: Audit, *, many: bool, earlier: set[Path]) -> Path:
     target = Path(path)
     if not many:
         return target
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in result.card.name)
-    return target.with_name(f"{target.stem}-{name}{target.suffix}")
+    numbered = (name if n == 1 else f"{name}-{n}" for n in itertools.count(1))
+    paths = (target.with_name(f"{target.stem}-{each}{target.suffix}") for each in numbered)
+    return next(path for path in paths if path not in earlier)
 
 
 def _with_command(result: Audit) -> Audit:

@@ -91,7 +91,7 @@ def models() -> tuple[ModelCard, ...]:
     return tuple(card for family in families() if family.adapter for card in family.adapter.cards)
 
 
-def resolve(name: str) -> tuple[Adapter, ModelCard]:
+def resolve(name: str, *, elsewhere: bool = False) -> tuple[Adapter, ModelCard]:
     """Find a model.
 
     Parameters
@@ -100,6 +100,8 @@ def resolve(name: str) -> tuple[Adapter, ModelCard]:
         A registered name or alias; ``family:path/to/checkpoint`` for weights of one's own;
         ``package.module:factory`` or ``path/file.py:factory``, where the factory takes no arguments
         and returns an ASE calculator.
+    elsewhere
+        A factory is for another process: do not import it here.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def resolve(name: str) -> tuple[Adapter, ModelCard]:
     if local is not None:
         return local
     if ":" in name:
-        adapter = CalculatorAdapter(_factory(name))
+        adapter = CalculatorAdapter(_factory(name) if not elsewhere else _not_here)
         return adapter, ModelCard(name=name, family=adapter.family, checkpoint=name)
     if name.endswith(".py"):
         raise UnknownModelError(f"{name!r} names a file; add the factory in it: {name}:function.")
@@ -193,7 +195,15 @@ def wrap(calculator: BaseCalculator) -> tuple[Adapter, ModelCard]:
     )
 
 
+def _not_here() -> Any:
+    raise ModelLoadError("This factory was meant for another process.")
+
+
 def _factory(target: str) -> Callable[[], Any]:
+    if not all(target.rpartition(":")[::2]):
+        raise UnknownModelError(
+            f"{target!r} names no factory; write package.module:factory or path/file.py:factory."
+        )
     found = load_target(target)
     if not callable(found):
         raise ModelLoadError(

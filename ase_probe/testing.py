@@ -340,6 +340,37 @@ def bad_checkpoint_is_refused(subject: Subject) -> None:
                 Probe(subject.model, **{**subject.options, **options})
 
 
+def unknown_pickle_runs_nothing(subject: Subject) -> None:
+    """A checkpoint that nobody vouched for is refused without running what it holds."""
+    import pickle
+    import tempfile
+    from pathlib import Path
+
+    import pytest
+
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace"
+        for name in ("hostile.pt", "hostile.ckpt"):
+            file = Path(folder) / name
+            file.write_bytes(pickle.dumps(_Hostile(str(trace))))
+            with pytest.raises(ModelError):
+                Probe(
+                    subject.model,
+                    **{**subject.options, "checkpoint": str(file), "trust_checkpoint": False},
+                )
+            assert not trace.exists(), "loading a checkpoint ran the code it holds"
+
+
+class _Hostile:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, trace: str) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (self.trace, "w")
+
+
 CONTRACT: dict[str, Callable[[Subject], None]] = {
     check.__name__: check
     for check in (
@@ -361,6 +392,7 @@ CONTRACT: dict[str, Callable[[Subject], None]] = {
         far_atoms_do_not_fail,
         boxed_equals_free,
         bad_checkpoint_is_refused,
+        unknown_pickle_runs_nothing,
     )
 }
 """Name -> check."""

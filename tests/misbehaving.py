@@ -65,6 +65,16 @@ class Prints(Spring):
         super().calculate(*arguments, **options)
 
 
+class SaysNone(Spring):
+    """Promises a stress and has none."""
+
+    implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012
+
+    def calculate(self, *arguments, **options):
+        super().calculate(*arguments, **options)
+        self.results["stress"] = None
+
+
 class HoldsTheLine(Spring):
     """Dies, but a child of it lives on with every open descriptor."""
 

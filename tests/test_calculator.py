@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -287,3 +288,27 @@ def test_the_audit_is_of_that_very_object():
     assert audit.curves["N2"].energy[0] == pytest.approx(10.0)
     with pytest.raises(InputError, match="already built: dtype"):
         probe.audit(dimers=["N2"], dtype="float64")
+
+
+def test_one_rule_for_the_spin():
+    """Vendors' defaults differ: some call every radical a singlet."""
+    seen = []
+
+    class Recorder(Calculator):
+        implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+            seen.append(dict(atoms.info))
+            self.results = {"energy": 0.0, "forces": np.zeros((len(atoms), 3))}
+
+    probe = Probe(Recorder())
+    probe.evaluator.card = replace(probe.card, uses_spin=True, uses_charge=True)
+    radical = Atoms("OH", [(0, 0, 0), (0, 0, 1)])
+    for info in ({}, {"charge": -1}, {"spin": 4}):
+        radical.info = info
+        probe.get_potential_energy(radical)
+    assert [info["spin"] for info in seen] == [2, 1, 4]
+    radical.info = {"spin": 1}
+    with pytest.raises(UnsupportedOptionError, match="9 electrons: its multiplicity is 2, 4 or"):
+        probe.get_potential_energy(radical)
+    assert radical.info == {"spin": 1}

@@ -235,3 +235,39 @@ def test_models_by_word_and_how_to_get_them(monkeypatch):
     text = CliRunner().invoke(main, ["models", "mace-mp-0-medium"]).output
     assert "not installed: pip install 'ase-probe[mace]'" in text  # brackets are no markup
     assert "--isolate" in text
+
+
+def test_tasks_and_checkpoints_of_one_among_many():
+    from ase_probe.cli import _for_model
+
+    models = ("uma-s-1p2", "7net-0")
+    assert _for_model((), "7net-0", models) is None
+    assert _for_model(("omat",), "7net-0", models) == "omat"
+    assert _for_model(("uma-s-1p2=omat",), "uma-s-1p2", models) == "omat"
+    assert _for_model(("uma-s-1p2=omat",), "7net-0", models) is None
+    assert _for_model(("mpa", "uma-s-1p2=omat"), "uma-s-1p2", models) == "omat"
+    assert _for_model(("runs/lr=0.1/a.pt",), "7net-0", models) == "runs/lr=0.1/a.pt"
+
+
+def test_a_task_for_one_model_only(tmp_path):
+    """Of two models one has tasks; the other would refuse."""
+    pytest.importorskip("sevenn")
+    done = probe(
+        *("audit", "morse", "7net-mf-0", "--task", "7net-mf-0=PBE", "--dimers", "H2"),
+        *("--json", str(tmp_path / "a.json")),
+    )
+    assert done.returncode in (0, 1), done.stderr
+    audit = json.loads((tmp_path / "a-7net-mf-0.json").read_text())
+    assert audit["environment"]["task"] == "PBE"
+
+
+def test_models_of_one_name_get_files_of_their_own(tmp_path):
+    done = probe("audit", "morse", "morse", "--dimers", "H2", "--json", str(tmp_path / "a.json"))
+    assert done.returncode in (0, 1)
+    assert {p.name for p in tmp_path.iterdir()} == {"a-morse.json", "a-morse-2.json"}
+
+
+def test_a_python_of_ones_own():
+    done = probe("audit", "morse", "--dimers", "H2", "--python", "/no/such/python")
+    assert done.returncode == 2
+    assert "Cannot start '/no/such/python'" in done.stderr

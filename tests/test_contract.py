@@ -36,7 +36,7 @@ class Family(AdapterBase):
 @pytest.fixture
 def planted(monkeypatch):
     def plant(adapter):
-        monkeypatch.setattr(testing, "resolve", lambda name: (adapter, adapter.cards[0]))
+        monkeypatch.setattr(testing, "resolve", lambda name, **_: (adapter, adapter.cards[0]))
         monkeypatch.setattr("ase_probe.calculator.resolve", testing.resolve)
         return Subject("planted", **FLOAT64)
 

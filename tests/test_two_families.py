@@ -110,3 +110,25 @@ def test_one_command_audits_them_side_by_side(mace, tmp_path):
     assert all(set(audit["curves"]) == {"H2", "N2"} for audit in audits.values())
     page = (tmp_path / "all.html").read_text()
     assert all(name in page for name in ("7net-0", "chgnet-0.3.0", "mace:tiny.model"))
+
+
+def test_mace_and_uma_in_one_command(mace, uma, tmp_path):
+    _, checkpoint = mace
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "ase_probe.cli", "audit", "uma-s-1p2", f"mace:{checkpoint}"]
+    command += ["--task", "uma-s-1p2=omol", "--checkpoint", f"uma-s-1p2={uma}", "--dimers", "H2"]
+    done = subprocess.run(
+        [*command, "--isolate", "--trust-checkpoint", "--json", "a.json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=variables,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    versions = {
+        path.name: json.loads(path.read_text())["environment"]["versions"]["e3nn"]
+        for path in tmp_path.glob("*.json")
+        if "mace" in path.name
+    }
+    assert versions == {"a-mace-tiny.model.json": "0.4.4"}
+    assert (tmp_path / "a-uma-s-1p2.json").is_file()

@@ -1,10 +1,11 @@
-"""First lines of a worker, run as ``python -I boot.py FD PACKAGE ADAPTERS`` by another interpreter.
+"""First lines of a worker: ``python -I boot.py FD PACKAGE ADAPTERS PATHS``.
 
 Binds ``ase_probe`` and ``ase_probe.adapters`` to the folders of the package that started it and
 nothing else: with PYTHONPATH the starting environment's e3nn would shadow the worker's own.
 """
 
 import importlib.util
+import json
 import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -28,7 +29,8 @@ class Finder:
 
 
 if __name__ == "__main__":
-    descriptor, package, adapters = sys.argv[1:]
+    descriptor, package, adapters, paths = sys.argv[1:]
+    sys.path += [path for path in json.loads(paths) if path not in sys.path]
     finder = Finder({"ase_probe": package, "ase_probe.adapters": adapters})
     sys.meta_path.insert(0, finder)
     from ase_probe.engine.worker import serve

@@ -19,6 +19,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import urllib.parse
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,8 +48,8 @@ class Recipe:
     requirements
         Requirement specifiers, sorted.
     alone
-        Distributions installed without what they ask for (a plugin: the worker gets ase-probe
-        from the running process).
+        Arguments for distributions installed without what they ask for (a plugin: the worker gets
+        ase-probe from the running process).
     exclude
         Distributions that must not be installed.
     python
@@ -176,7 +178,7 @@ def _build(wanted: Recipe, lock: int) -> None:
             options += ["--override", str(overrides)]
         run("pip", "install", *options, *wanted.requirements)
     if wanted.alone:
-        run("pip", "install", *python, "--compile-bytecode", "--no-deps", *wanted.alone)
+        run("pip", "install", *python, "--no-deps", *shlex.split(" ".join(wanted.alone)))
     freeze = [uv.find_uv_bin(), "pip", "freeze", *python]
     frozen = subprocess.run(freeze, capture_output=True, text=True, check=True).stdout
     facts = {
@@ -225,12 +227,22 @@ def installed() -> list[tuple[Path, dict[str, Any]]]:
 
 
 def remove(family: str) -> list[Path]:
-    """Delete every environment of a family, or of all with ``all``; returns the folders."""
+    """Delete every environment of a family, or of all with ``all``; returns the folders.
+
+    Raises
+    ------
+    InputError
+        One is being built by another process.
+    """
     gone = [p for p, _ in installed() if family in ("all", p.name.rpartition("-")[0])]
     for folder in gone:
-        (folder / "ready.json").unlink(missing_ok=True)  # first: half a folder must not look whole
-        shutil.rmtree(folder)
-        Path(f"{folder}.lock").unlink(missing_ok=True)
+        with open(f"{folder}.lock", "wb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{folder} is being built by another process.") from None
+            (folder / "ready.json").unlink(missing_ok=True)  # half a folder must not look whole
+            shutil.rmtree(folder)
     return gone
 
 
@@ -261,6 +273,10 @@ def _pinned(distribution: str) -> str:
     """The installed version of a distribution, from where it was installed."""
     found = importlib.metadata.distribution(distribution)
     direct = json.loads(found.read_text("direct_url.json") or "{}")
-    if "url" in direct:
-        return f"{distribution} @ {direct['url']}"
-    return f"{distribution}=={found.version}"
+    url = direct.get("url", "")
+    if "vcs_info" in direct:
+        vcs = direct["vcs_info"]
+        return shlex.quote(f"{distribution} @ {vcs['vcs']}+{url}@{vcs['commit_id']}")
+    if "dir_info" in direct:  # a checkout: linked, so that an edit is seen
+        return f"-e {shlex.quote(urllib.request.url2pathname(urllib.parse.urlparse(url).path))}"
+    return shlex.quote(f"{distribution} @ {url}") if url else f"{distribution}=={found.version}"

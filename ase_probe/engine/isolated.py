@@ -11,10 +11,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib
+import json
 import os
 import signal
 import socket
+import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -44,6 +47,8 @@ TIMEOUT = 600.0
 """Seconds that one batch may take."""
 _OPENING = 3600.0  # seconds; the vendor may download weights
 _LOG_LIMIT = 1_000_000  # bytes kept of what the worker prints
+_LOSSES = 20
+"""Losses in a row before giving up; halving a full batch down to the guilty one takes about ten."""
 _HEARTBEAT = 0.2  # seconds between looks at a silent worker: a forked child may hold the line open
 
 
@@ -149,16 +154,35 @@ class Worker:
         self.name, self.interpreter, self.opening = name, interpreter, opening
         self.timeout = timeout
         self._line: _Line | None = None
-        self._count = 0
+        self._count = self._losses = 0
+        self._opened: tuple[Any, ...] | None = None
+        self._patience = _OPENING
         self._one_at_a_time = threading.Lock()
 
     def start(self) -> dict[str, Any]:
         """Start the process and open the model there; returns what the worker says about it."""
         self.stop()
-        self._line = _Line(self.interpreter)
+        began = time.monotonic()
+        self._line = _Line(self.interpreter, self.timeout)
         # Killed when this object is collected and when Python ends.
         self._end = weakref.finalize(self, self._line.close)
-        answer, _ = self._exchange(self.opening, {}, _OPENING)
+        limit = _OPENING if self._opened is None else self._patience
+        try:
+            answer, _ = self._exchange(self.opening, {}, limit)
+            if "error" in answer:
+                raise _error(answer["error"]["type"], answer["error"]["message"])
+        except BaseException:
+            self.stop()
+            raise
+        if self._opened is None:
+            self._opened = _identity(answer)
+            self._patience = max(self.timeout, 60 + 3 * (time.monotonic() - began))
+        elif _identity(answer) != self._opened:
+            self.stop()
+            raise WorkerError(
+                f"The files of {self.name} changed while it ran: a worker that had to be started "
+                "again would be another model. Open it anew."
+            )
         return answer
 
     def ask(self, request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
@@ -167,15 +191,26 @@ class Worker:
         Raises
         ------
         WorkerError
-            The worker died or did not answer in time.
+            The worker died or did not answer in time; after `_LOSSES` in a row, at once.
         EvaluationError
             What the model raised there, under its own name.
         """
         with self._one_at_a_time:
-            if self._line is None or self._line.owner != os.getpid():
+            if self._losses >= _LOSSES:
+                raise WorkerError(
+                    f"The worker of {self.name} was lost {_LOSSES} times in a row and is not "
+                    "started again. Open the model anew to try once more."
+                )
+            if self._line is not None and self._line.owner != os.getpid():
                 self._line = None  # after a fork the line belongs to the parent
+            self._losses += 1
+            if self._line is None:
                 self.start()
-            return self._exchange(request, arrays, self.timeout)
+            answer = self._exchange(request, arrays, self.timeout)
+            self._losses = 0
+        if "error" in answer[0]:
+            raise _error(answer[0]["error"]["type"], answer[0]["error"]["message"])
+        return answer
 
     def stop(self) -> None:
         """Kill the process; the next question starts another."""
@@ -202,9 +237,12 @@ class Worker:
         except BaseException:  # an interrupt: the answer on its way must not meet the next question
             self.stop()
             raise
-        if "error" in answer:
-            raise _error(answer["error"]["type"], answer["error"]["message"])
         return answer, numbers
+
+
+def _identity(opened: dict[str, Any]) -> tuple[Any, ...]:
+    """What must be the same after a restart: weights and the factory's file."""
+    return opened["environment"]["weights"], opened["source"]
 
 
 class _Lost(Exception):
@@ -214,8 +252,10 @@ class _Lost(Exception):
 class _Line:
     """A worker process, its socket and its log."""
 
-    def __init__(self, interpreter: str) -> None:
+    def __init__(self, interpreter: str, timeout: float) -> None:
         ours, theirs = socket.socketpair()
+        limit = struct.pack("ll", int(timeout) + 1, 0)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)  # for one that stands still
         self.owner = os.getpid()
         self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as this
         fcntl.fcntl(self.log, fcntl.F_SETFL, os.O_APPEND)  # so that it can be cut while it grows
@@ -223,10 +263,12 @@ class _Line:
         homes = map(importlib.import_module, ("ase_probe", "ase_probe.adapters"))
         package, adapters = (str(home.__path__[0]) for home in homes)
         boot = str(Path(__file__).with_name("boot.py"))
+        # The same Python sees what we see; another must not see our packages.
+        paths = json.dumps(sys.path if interpreter == sys.executable else [])
         with theirs:
             try:
                 self.process = subprocess.Popen(
-                    [interpreter, "-I", boot, str(theirs.fileno()), package, adapters],
+                    [interpreter, "-I", boot, str(theirs.fileno()), package, adapters, paths],
                     stdin=subprocess.DEVNULL,
                     stdout=self.log,
                     stderr=self.log,
@@ -243,6 +285,8 @@ class _Line:
         self._shorten_log()
         try:
             self.connection.send_bytes(message)
+        except BlockingIOError:
+            raise _Lost("took no request and was killed") from None
         except OSError:
             raise _Lost(self._end()) from None
 

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import platform
+import threading
 from typing import TYPE_CHECKING, Any
 
 import ase_probe
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["install_command", "is_installed", "open_model"]
 
 
+_ONE_AT_A_TIME = threading.RLock()
+"""Vendors' loaders change the process (default dtype, stdout, warnings): never two at once."""
+
+
 def is_installed(adapter: Adapter) -> bool:
     """Are the family's vendor modules importable here? Nothing is imported to find out."""
     return all(map(_is_there, adapter.environment.modules))
@@ -39,8 +44,11 @@ def _is_there(module: str) -> bool:
 
 def install_command(adapter: Adapter) -> str:
     """Return the command that installs the family."""
+    entries = importlib.metadata.entry_points(group="ase_probe.adapters")
+    brought = (entry.dist for entry in entries if entry.name == adapter.family)
+    name = next((dist.name for dist in brought if dist), "ase-probe")
     extra = adapter.environment.extra
-    return f"pip install 'ase-probe[{extra}]'" if extra else "pip install ase-probe"
+    return f"pip install '{name}[{extra}]'" if extra else f"pip install {name}"
 
 
 def _check_choice(kind: str, asked: str | None, allowed: tuple[str, ...], model: str) -> None:
@@ -107,10 +115,11 @@ def open_model(
         The vendor's loader failed, or the weights are not the ones the card names.
     """
     if not is_installed(adapter):
+        isolated = " Or let it run in an environment of its own: --isolate (isolate=True)."
         raise ModelNotInstalledError(
             f"{card.name} needs {', '.join(adapter.environment.modules)}, which is not installed "
-            f"here. Install it with: {install_command(adapter)}. Or let it run in an environment "
-            "of its own, which is built once: --isolate (isolate=True)."
+            f"here. Install it with: {install_command(adapter)}."
+            + (isolated if adapter.environment.extra else "")
         )
     if card.local:
         if checkpoint is not None:
@@ -144,7 +153,8 @@ def open_model(
         loaded = adapter.load(card, device=device, dtype=dtype, task=task, checkpoint=checkpoint)
         return loaded, _weights(adapter, card, checkpoint)  # the loader may have downloaded them
 
-    answer = attempt(load)
+    with _ONE_AT_A_TIME:
+        answer = attempt(load)
     if isinstance(answer, Raised):
         if isinstance(answer.error, AseProbeError):
             raise answer.error

@@ -33,7 +33,7 @@ _INFO = ("charge", "spin")
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> bytes:
     """Return one message; `unpack` gives both parts back."""
-    whole = {k: np.ascontiguousarray(a, dtype=np.float64) for k, a in (arrays or {}).items()}
+    whole = {k: np.asarray(a, dtype=np.float64, order="C") for k, a in (arrays or {}).items()}
     shapes = {name: array.shape for name, array in whole.items()}
     head = json.dumps({"header": header, "shapes": shapes}).encode()
     return b"".join((_LENGTH.pack(len(head)), head, *(a.tobytes() for a in whole.values())))

@@ -5,8 +5,13 @@ Standard output and error of this process go to a log that the other side quotes
 
 from __future__ import annotations
 
+import hashlib
+import os
+import threading
+import time
 from dataclasses import asdict
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +31,7 @@ Reply = tuple[dict[str, Any], Arrays]
 def serve(descriptor: int) -> None:
     """Answer requests on a socket until the other side closes it."""
     connection = Connection(descriptor)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     model: Evaluator | None = None
     while True:
         try:
@@ -36,7 +42,7 @@ def serve(descriptor: int) -> None:
             opened = attempt(lambda request=request: _open(request))  # type: ignore[misc]
             if isinstance(opened, Evaluator):
                 model = opened
-                answer: Reply | Raised = _opened(model)
+                answer: Reply | Raised = _opened(model, request["target"])
             else:
                 answer = opened
         else:
@@ -51,10 +57,23 @@ def serve(descriptor: int) -> None:
             connection.send_bytes(pack({"id": request["id"], **header}, numbers))
 
 
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended, whatever it is doing."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
 def _open(request: dict[str, Any]) -> Evaluator:
     found = load_target(request["target"])
     adapter = found if isinstance(found, Adapter) else CalculatorAdapter(found)
     return open_model(adapter, card_of(request["card"]), **request["options"])
+
+
+def _source(target: str) -> str | None:
+    """SHA-256 of the file a factory stands in; `None` for a module."""
+    path = Path(target.rpartition(":")[0])
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == ".py" else None
 
 
 def card_of(facts: dict[str, Any]) -> ModelCard:
@@ -63,12 +82,13 @@ def card_of(facts: dict[str, Any]) -> ModelCard:
     return ModelCard(**known)
 
 
-def _opened(model: Evaluator) -> Reply:
+def _opened(model: Evaluator, target: str) -> Reply:
     offered = getattr(model.calculator, "implemented_properties", ("energy", "forces"))
     header = {
         "card": asdict(model.card),
         "environment": dict(model.environment),
         "properties": list(offered),
+        "source": _source(target),
     }
     return header, {}
 
@@ -87,5 +107,6 @@ def _calculate(model: Evaluator, request: dict[str, Any], arrays: Arrays) -> Rep
         calculator.reset()
     asked = {name: calculator.get_property(name, atoms) for name in request["properties"]}
     results = {**getattr(calculator, "results", {}), **asked}
-    numbers = {name: attempt(lambda v=v: np.asarray(v, dtype=float)) for name, v in results.items()}  # type: ignore[misc]
+    given = {name: value for name, value in results.items() if value is not None}
+    numbers = {name: attempt(lambda v=v: np.asarray(v, dtype=float)) for name, v in given.items()}  # type: ignore[misc]
     return {}, {k: v for k, v in numbers.items() if isinstance(v, np.ndarray)}

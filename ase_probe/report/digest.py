@@ -189,7 +189,8 @@ def command(audit: Audit) -> str | None:
 def next_command(audit: Audit) -> str:
     """Return what to run next: the same audit as a page, or a larger one."""
     said = command(audit)
-    model = shlex.quote(clean(audit.card.name))
+    card = audit.card
+    model = shlex.quote(clean(f"{card.family}:{card.checkpoint}" if card.local else card.name))
     if said is None:
         return f"ase-probe audit {model} --suite standard --html report.html"
     if "--html" in said.split():

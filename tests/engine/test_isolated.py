@@ -48,7 +48,7 @@ def morse():
 
 
 @given(
-    hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, min_side=0, max_side=4)),
+    hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)),
     st.dictionaries(st.text(), st.integers()),
 )
 def test_messages_keep_every_bit(array, header):
@@ -290,6 +290,118 @@ def test_a_probe_travels_by_pickle():
     twin = pickle.loads(pickle.dumps(isolated("Spring", timeout=5.0)))
     assert pairs_energy(twin, 2.0) == 0.125
     assert twin.evaluator.calculator.worker.timeout == 5.0
+
+
+FACTORY = """
+import sys
+sys.path.insert(0, {folder!r})
+from misbehaving import Killed
+
+class Model(Killed):
+    def calculate(self, *arguments, **options):
+        super().calculate(*arguments, **options)
+        self.results["energy"] += {shift}
+
+def make():
+    return Model()
+"""
+
+
+def test_a_worker_started_again_is_the_same_model(tmp_path, monkeypatch):
+    file = tmp_path / "mine.py"
+    file.write_text(FACTORY.format(folder=str(Path(MISBEHAVING).parent), shift=0.0))
+    monkeypatch.chdir(tmp_path)
+    probe = Probe("mine.py:make", isolate=True)
+    assert pairs_energy(probe, 2.0) == 0.125
+    monkeypatch.chdir("/")
+    with pytest.raises(WorkerError, match="SIGKILL"):
+        pairs_energy(probe, 0.5)
+    assert pairs_energy(probe, 2.5) == 0.5  # found again, though named relative to another folder
+    with pytest.raises(WorkerError, match="SIGKILL"):
+        pairs_energy(probe, 0.5)
+    file.write_text(FACTORY.format(folder=str(Path(MISBEHAVING).parent), shift=10.0))
+    for _ in range(2):
+        with pytest.raises(WorkerError, match="changed while it ran"):
+            pairs_energy(probe, 2.5)
+
+
+def test_a_model_that_always_kills_its_worker_is_given_up():
+    probe = isolated("Killed")
+    probe.evaluator.adapter.batch_size = 64
+    began = time.monotonic()
+    result = probe.evaluator.evaluate(pairs(*[0.5] * 40))
+    assert len(result.failures) == 40
+    assert "20 times in a row" in result.failures[39]
+    assert time.monotonic() - began < 60
+
+
+def test_a_worker_that_stands_still_does_not_block_the_question():
+    probe = isolated("Spring", timeout=1.0)
+    os.kill(probe.evaluator.calculator.worker._line.process.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerError, match=r"took no request|no answer within"):
+        probe.get_property("energy", Atoms("H60000", positions=np.zeros((60_000, 3))))
+    assert pairs_energy(probe, 2.0) == 0.125
+
+
+def test_a_hung_worker_ends_with_its_parent():
+    code = f"""if True:
+        import threading
+        from ase import Atoms
+        from ase_probe import Probe
+        probe = Probe({MISBEHAVING + ":Hangs"!r}, isolate=True)
+        print(probe.evaluator.calculator.worker._line.process.pid, flush=True)
+        Atoms("H2", [(0, 0, 0), (0, 0, 0.5)], calculator=probe).get_potential_energy()
+        """
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        pid = int(parent.stdout.readline())
+        time.sleep(0.5)
+        parent.terminate()
+    for _ in range(100):
+        if not alive(pid):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the worker lives on")
+
+
+def test_a_failed_opening_leaves_no_worker():
+    with pytest.raises(ModelLoadError) as raised:
+        isolated("never_opens")
+    worker = raised.traceback[-1].frame.f_locals.get("self")
+    mine = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "boot.py"], capture_output=True)
+    assert worker is None or worker._line is None or not mine.stdout
+
+
+def test_a_factory_for_another_python_is_not_imported_here(tmp_path):
+    file = tmp_path / "elsewhere.py"
+    here = os.getpid()
+    file.write_text(
+        f"import os\nassert os.getpid() != {here}\n"
+        + FACTORY.format(folder=str(Path(MISBEHAVING).parent), shift=1.0)
+    )
+    assert pairs_energy(Probe(f"{file}:make", isolate=Path(sys.executable)), 2.0) == 1.125
+    with pytest.raises(ModelLoadError, match="AssertionError"):
+        Probe(f"{file}:make")
+
+
+def test_the_same_python_sees_what_we_see(tmp_path, monkeypatch):
+    (tmp_path / "only_on_our_path.py").write_text(
+        FACTORY.format(folder=str(Path(MISBEHAVING).parent), shift=2.0)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert pairs_energy(Probe("only_on_our_path:make", isolate=True), 2.0) == 2.125
+
+
+def test_none_among_the_results_is_none():
+    probe = isolated("SaysNone")
+    assert pairs_energy(probe, 2.0) == 0.125
+    assert "stress" not in probe.evaluator.calculator.results
+    assert type(probe.evaluator.calculator.results["energy"]) is float
+
+
+@pytest.mark.parametrize("isolate", ["", 1, None, 3.5])
+def test_isolate_is_a_choice_or_a_path(isolate):
+    with pytest.raises(InputError, match="isolate must be True, False or the path"):
+        Probe("morse", isolate=isolate)
 
 
 @pytest.mark.parametrize(
