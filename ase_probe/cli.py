@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import ase_probe
+from ase_probe.cli_baseline import baseline
 
 if TYPE_CHECKING:
     from ase_probe.curve import Audit
@@ -275,6 +276,9 @@ def _print_models(wanted: dict[Adapter, list[ModelCard]]) -> None:
     if not all(map(is_installed, wanted)):
         click.echo("What is not installed runs in an environment of its own: --isolate")
     click.echo("Audit one with: ase-probe audit MODEL")
+
+
+main.add_command(baseline)
 
 
 @main.group()

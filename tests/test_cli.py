@@ -271,3 +271,33 @@ def test_a_python_of_ones_own():
     done = probe("audit", "morse", "--dimers", "H2", "--python", "/no/such/python")
     assert done.returncode == 2
     assert "Cannot start '/no/such/python'" in done.stderr
+
+
+def test_what_is_known_of_a_dimer():
+    text = probe("baseline", "show", "H2").stdout
+    assert "minimum -4.7" in text
+    assert "experiment         D_e 4.748 eV, r_e 0.7414 Å" in text
+    assert "none: " in text  # a reason, not a gap
+    wrong = probe("baseline", "show", "Xy2")
+    assert wrong.returncode == 2
+    assert "Xy" in wrong.stderr
+
+
+def test_curves_are_computed_and_shown(tmp_path):
+    pytest.importorskip("pyscf")
+    folder = str(tmp_path)
+    wanted = ("He2", "--tier", "dft:pbe", "--folder", folder, "--points", "12", "--jobs", "1")
+    built = probe("baseline", "build", *wanted)
+    assert built.returncode == 0, built.stderr
+    shown = probe("baseline", "show", "He2", "--folder", folder)
+    assert "PBE/def2-TZVPD" in shown.stdout
+
+
+def test_computing_curves_needs_pyscf():
+    import importlib.util
+
+    if importlib.util.find_spec("pyscf"):
+        pytest.skip("PySCF is installed")
+    done = probe("baseline", "build", "He2", "--tier", "dft:pbe")
+    assert done.returncode == 2
+    assert "pip install 'ase-probe[pyscf]'" in done.stderr
