@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import click
+
 from ase_probe import cli, models
 from ase_probe.baselines import TIERS
 from ase_probe.checks import CHECKS
@@ -192,14 +194,16 @@ def tiers_table() -> str:
 
 def command_line() -> str:
     """Return the help text of every command."""
-    name, group = "ase-probe", cli.main
-    top = group.make_context(name, [], resilient_parsing=True, terminal_width=86)
-    texts = {name: group.get_help(top)}
-    for sub, command in group.commands.items():
-        context = command.make_context(
-            sub, [], parent=top, resilient_parsing=True, terminal_width=86
-        )
-        texts[f"{name} {sub}"] = command.get_help(context)
+    texts: dict[str, str] = {}
+
+    def visit(line: str, command: click.Command, parent: click.Context | None) -> None:
+        options = {"parent": parent, "resilient_parsing": True, "terminal_width": 86}
+        context = command.make_context(line.rpartition(" ")[2], [], **options)
+        texts[line] = command.get_help(context)
+        for name, sub in getattr(command, "commands", {}).items():
+            visit(f"{line} {name}", sub, context)
+
+    visit("ase-probe", cli.main, None)
     return "\n".join(
         f"## `{line}`\n\n```text\n$ {line} --help\n{text}\n```\n" for line, text in texts.items()
     )
