@@ -1,5 +1,6 @@
 import json
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import broken_models
 import numpy as np
@@ -231,7 +232,7 @@ def test_several_models_in_order_and_on_an_executor():
     models = ["morse", "lj"]
     here = audit_many(models, dimers=["H2", "Ar2"])
     assert [result.card.name for result in here] == models
-    with ProcessPoolExecutor(2) as executor:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:  # JAX forbids fork
         there = audit_many(models, dimers=["H2", "Ar2"], executor=executor)
     assert [result.curves for result in there] == [result.curves for result in here]
     with pytest.raises(UnknownModelError):
