@@ -3,6 +3,7 @@
 import importlib.util
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,14 +49,25 @@ def test_isolation_of_a_single_call():
 
 
 def test_isolation_of_a_batch():
+    """What the way to the worker and back costs, against a batch of a real model.
+
+    Two processes running the same network differ by more than that: by where their memory lies.
+    """
     pytest.importorskip("sevenn")
-    structures = [Atoms("N2", [(0, 0, 0), (0, 0, r)]) for r in np.linspace(0.6, 5.0, 256)]
-    evaluators = [Probe("7net-0", isolate=isolate).evaluator for isolate in (False, True)]
-    for evaluator in evaluators:
+    spring = f"{Path(__file__).parents[1] / 'misbehaving.py'}:Spring"
+    structures = [Atoms("N2", [(0, 0, 0), (0, 0, r)]) for r in np.linspace(1.1, 5.0, 256)]
+    here, there = (Probe(spring, isolate=isolate).evaluator for isolate in (False, True))
+    here.adapter.batch_size = there.adapter.batch_size = 256
+    real = Probe("7net-0").evaluator
+    for evaluator in (here, there, real):
         evaluator.evaluate(structures)
-    here, there = interleaved(*(lambda e=e: e.evaluate(structures) for e in evaluators), times=25)
-    print(f"\nbatch of 256, 7net-0: {here:.4f} s here, {there:.4f} s isolated")
-    assert there < 1.05 * here
+    inside, outside = interleaved(
+        lambda: here.evaluate(structures), lambda: there.evaluate(structures), times=40
+    )
+    batch = min(seconds(lambda: real.evaluate(structures)) for _ in range(5))
+    way = outside - inside
+    print(f"\n256 dimers to a worker and back: {1e3 * way:.1f} ms; 7net-0: {1e3 * batch:.0f} ms")
+    assert way < 0.05 * batch
 
 
 def vendor(model):
@@ -85,6 +97,8 @@ def test_probe_in_molecular_dynamics(model, module):
         pytest.skip(f"{module} is not installed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs, ours = interleaved(dynamics(vendor(model)), dynamics(Probe(model)), times=20)
+        # Loaded several times: where a model's memory lies makes some per cent.
+        runs = [interleaved(dynamics(vendor(model)), dynamics(Probe(model)), 8) for _ in range(4)]
+    theirs, ours = np.min(runs, axis=0)
     print(f"\n64-atom MD step, {model}: vendor {theirs:.4f} s, Probe {ours:.4f} s")
     assert ours < 1.03 * theirs
