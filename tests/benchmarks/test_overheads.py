@@ -97,8 +97,25 @@ def test_probe_in_molecular_dynamics(model, module):
         pytest.skip(f"{module} is not installed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Loaded several times: where a model's memory lies makes some per cent.
-        runs = [interleaved(dynamics(vendor(model)), dynamics(Probe(model)), 8) for _ in range(4)]
+        probe, inside = Probe(model), []
+        forward = probe.evaluator.calculator.forward
+
+        def timed(*arguments, **options):
+            start = time.perf_counter()
+            answer = forward(*arguments, **options)
+            inside.append(time.perf_counter() - start)
+            return answer
+
+        probe.evaluator.calculator.forward = timed
+        step = dynamics(probe)
+        inside.clear()
+        above = min(seconds(step) - inside[-1] for _ in range(12))  # Probe, ASE and its integrator
+        # Where a model's memory lies makes some per cent, so it is loaded several times.
+        runs = [interleaved(dynamics(vendor(model)), dynamics(Probe(model)), 6) for _ in range(3)]
     theirs, ours = np.min(runs, axis=0)
-    print(f"\n64-atom MD step, {model}: vendor {theirs:.4f} s, Probe {ours:.4f} s")
-    assert ours < 1.03 * theirs
+    print(
+        f"\n64-atom MD step, {model}: vendor {theirs:.4f} s, Probe {ours:.4f} s, of which "
+        f"{1e3 * above:.1f} ms outside the model"
+    )
+    assert above < 0.03 * theirs
+    assert ours < 1.10 * theirs
