@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nox
 
+from ase_probe.engine.environments import never
 from ase_probe.engine.pip_settings import uv_settings
 from ase_probe.registry import families
 
@@ -32,7 +33,7 @@ def install(session: nox.Session, *extras: str) -> None:
     session.env.pop("PYTHONDONTWRITEBYTECODE", None)
     unwanted = {name for adapter in ADAPTERS for name in adapter.environment.exclude}
     overrides = Path(session.create_tmp()) / "overrides.txt"
-    overrides.write_text("".join(f"{name} ; sys_platform == 'never'\n" for name in unwanted))
+    overrides.write_text(never(unwanted))
     session.install(
         *("--compile-bytecode", "--override", str(overrides), "-c", "constraints.txt"),
         *("-e", f".[{','.join(extras)}]"),

@@ -7,9 +7,9 @@ It holds no physics, never changes the structures it is given, and imports its v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -93,6 +93,14 @@ class ModelCard:
     dtypes: tuple[str, ...] = ()
     lone_atoms: str | None = None
     local: bool = False
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> ModelCard:
+        """Rebuild a card from what JSON made of ``dataclasses.asdict``: it knows no tuples."""
+        known: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()
+        }
+        return cls(**known)
 
     def of_unknown_training(self, path: str) -> ModelCard:
         """Return the card for weights that the user brought along: nothing is known of them."""

@@ -106,11 +106,6 @@ def _finding_from_dict(data: dict[str, Any]) -> Finding:
     return Finding(**data)
 
 
-def _card_from_dict(data: dict[str, Any]) -> ModelCard:
-    tuples = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
-    return ModelCard(**{**data, **tuples})
-
-
 def audit_to_dict(audit: Audit) -> dict[str, Any]:
     """Return the audit as JSON-able data."""
     encoded: dict[str, Any] = _encode(
@@ -151,7 +146,7 @@ def audit_from_dict(data: Mapping[str, Any]) -> Audit:
         )
     try:
         return Audit(
-            card=_card_from_dict(data["card"]),
+            card=ModelCard.from_dict(data["card"]),
             environment=_decode(data["environment"]),
             curves={name: _curve_from_dict(curve) for name, curve in data["curves"].items()},
             references={

@@ -21,7 +21,7 @@ import sysconfig
 import tempfile
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,16 @@ from ase_probe.engine.pip_settings import uv_settings
 from ase_probe.errors import InputError, ModelNotInstalledError, WorkerError
 from ase_probe.model import Adapter
 
-__all__ = ["Recipe", "cache_folder", "create", "installed", "interpreter", "recipe", "remove"]
+__all__ = [
+    "Recipe",
+    "cache_folder",
+    "create",
+    "installed",
+    "interpreter",
+    "never",
+    "recipe",
+    "remove",
+]
 
 _NEEDED_BY_THE_WORKER = ("ase", "numpy")
 
@@ -172,9 +181,7 @@ def _build(wanted: Recipe, lock: int) -> None:
         options = [*python, "--compile-bytecode"]
         if wanted.exclude:
             overrides = Path(scratch) / "overrides.txt"
-            overrides.write_text(
-                "".join(f"{n} ; sys_platform == 'never'\n" for n in wanted.exclude)
-            )
+            overrides.write_text(never(wanted.exclude))
             options += ["--override", str(overrides)]
         run("pip", "install", *options, *wanted.requirements)
     if wanted.alone:
@@ -215,6 +222,11 @@ def _run(command: Sequence[str], settings: Mapping[str, str], lock: int) -> None
             f"The environment could not be built: `{shlex.join(command[1:3])}` said: "
             + " ".join("".join(said[-15:]).split())
         )
+
+
+def never(distributions: Iterable[str]) -> str:
+    """Return the overrides file with which uv leaves these distributions out."""
+    return "".join(f"{name} ; sys_platform == 'never'\n" for name in distributions)
 
 
 def installed() -> list[tuple[Path, dict[str, Any]]]:

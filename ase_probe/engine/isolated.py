@@ -34,7 +34,6 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase_probe import errors
 from ase_probe.engine.evaluator import Evaluator
 from ase_probe.engine.wire import Arrays, forces_of, pack, pack_structures, unpack
-from ase_probe.engine.worker import card_of
 from ase_probe.errors import EvaluationError, WorkerError
 from ase_probe.model import Adapter, ModelCard
 
@@ -88,9 +87,8 @@ def open_isolated(
     opened = worker.start()
     calculator = IsolatedCalculator(worker, opened["properties"])
     environment = {**opened["environment"], "isolated": interpreter}
-    return Evaluator(
-        IsolatedBatch(adapter.batch_size), card_of(opened["card"]), calculator, environment
-    )
+    card = ModelCard.from_dict(opened["card"])
+    return Evaluator(IsolatedBatch(adapter.batch_size), card, calculator, environment)
 
 
 class IsolatedBatch:
@@ -165,7 +163,7 @@ class Worker:
         began = time.monotonic()
         self._line = _Line(self.interpreter, self.timeout)
         # Killed when this object is collected and when Python ends.
-        self._end = weakref.finalize(self, self._line.close)
+        self._kill = weakref.finalize(self, self._line.close)
         limit = _OPENING if self._opened is None else self._patience
         try:
             answer, _ = self._exchange(self.opening, {}, limit)
@@ -215,7 +213,7 @@ class Worker:
     def stop(self) -> None:
         """Kill the process; the next question starts another."""
         if self._line is not None:
-            self._end()
+            self._kill()
             self._line = None
 
     def _exchange(

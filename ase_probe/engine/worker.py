@@ -67,19 +67,13 @@ def _end_with(parent: int) -> None:
 def _open(request: dict[str, Any]) -> Evaluator:
     found = load_target(request["target"])
     adapter = found if isinstance(found, Adapter) else CalculatorAdapter(found)
-    return open_model(adapter, card_of(request["card"]), **request["options"])
+    return open_model(adapter, ModelCard.from_dict(request["card"]), **request["options"])
 
 
 def _source(target: str) -> str | None:
     """SHA-256 of the file a factory stands in; `None` for a module."""
     path = Path(target.rpartition(":")[0])
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == ".py" else None
-
-
-def card_of(facts: dict[str, Any]) -> ModelCard:
-    """Rebuild a card from JSON, which knows no tuples."""
-    known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
-    return ModelCard(**known)
 
 
 def _opened(model: Evaluator, target: str) -> Reply:
