@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "audit_many"]
 
+_DENSE = np.geomspace(0.1, 10.0, 600)  # Å; where the labels' own curves are evaluated
+
 
 def audit(
     model: str | BaseCalculator,
@@ -124,14 +126,20 @@ def audit(
             findings.append(refused[dimer])
             continue
         curve = curves[dimer.name]
-        references[dimer.name] = tiers.references(dimer, curve.r, baselines)
+        found = tiers.references(dimer, curve.r, baselines)
+        own = tiers.own_level(card, dimer, _DENSE)
         case = battery.Case(
             dimer=dimer,
             card=card,
             curve=curve,
-            references=references[dimer.name],
+            references=found,
             constants=tiers.constants(dimer),
+            own_curves=() if isinstance(own, tiers.Unavailable) else own,
+            own_missing=own.reason if isinstance(own, tiers.Unavailable) else "",
         )
+        references[dimer.name] = found | {
+            f"own: {c.provenance['tier']}, {c.provenance['branch']}": c for c in case.own_curves
+        }
         findings += battery.run(case, selected)
     groups = battery.group_scores(findings)
     answered = [name for name, curve in curves.items() if np.isfinite(curve.energy).any()]

@@ -170,6 +170,11 @@ class Constants:
     source: str = ""
     note: str = ""
 
+    @property
+    def D_e_without_spin_orbit(self) -> float:
+        """D_e a calculation without spin–orbit coupling should find, eV, as far as known."""
+        return self.D_e + (self.spin_orbit_atoms or 0.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:

@@ -14,6 +14,7 @@ import numpy as np
 from ase_probe.baselines.coulomb import coulomb
 from ase_probe.baselines.exact import exact
 from ase_probe.baselines.experiment import Constants, constants
+from ase_probe.baselines.labels import Labels, labels, own_level
 from ase_probe.baselines.tier import Unavailable
 from ase_probe.baselines.zbl import zbl
 from ase_probe.curve import Curve
@@ -26,7 +27,17 @@ if TYPE_CHECKING:
 
     from ase_probe.dimer import Dimer
 
-__all__ = ["TIERS", "Constants", "Unavailable", "constants", "reference", "references"]
+__all__ = [
+    "TIERS",
+    "Constants",
+    "Labels",
+    "Unavailable",
+    "constants",
+    "labels",
+    "own_level",
+    "reference",
+    "references",
+]
 
 TIERS: dict[str, Callable[[Dimer, np.ndarray], Curve | Unavailable]] = {
     "exact": exact,

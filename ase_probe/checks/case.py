@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ase_probe.checks.own import OwnLevel
 from ase_probe.checks.shape import Slope, Well, find_well, noise, slope
 from ase_probe.checks.thresholds import THRESHOLDS, score, verdict
 from ase_probe.checks.walk import Walk, walk_inward
@@ -18,6 +19,7 @@ from ase_probe.model import ModelCard
 
 __all__ = ["Case", "at_most_warn"]
 
+_TRUTH = ("exact", "wavefunction")
 _DEEPEST_BOND = 15.0  # eV
 _SHORTEST_BOND = 0.5  # of Σr_cov
 
@@ -34,6 +36,11 @@ class Case:
         Tier -> reference curve, energies relative to separated fragments.
     constants
         Experimental constants, or `None`.
+    own_curves
+        Curves of the level the model was trained on, on a dense grid, one per branch its labels
+        may lie on; empty where there is none.
+    own_missing
+        Why there is none.
     """
 
     dimer: Dimer
@@ -41,6 +48,8 @@ class Case:
     curve: Curve
     references: Mapping[str, Curve] = field(default_factory=dict)
     constants: Constants | None = None
+    own_curves: tuple[Curve, ...] = ()
+    own_missing: str = ""
 
     @cached_property
     def noise(self) -> float:
@@ -122,17 +131,27 @@ class Case:
 
     @cached_property
     def truth(self) -> Curve | None:
-        """The exact curve, if there is one, on the model's zero: 0 at `r_inf`."""
-        exact = self.references.get("exact")
-        if exact is None or self.last < 0:
+        """The best curve that counts as true, if there is one, on the model's zero: 0 at `r_inf`.
+
+        One that ends before `r_inf` is taken as it is, relative to separated atoms.
+        """
+        best = next((self.references[t] for t in _TRUTH if t in self.references), None)
+        if best is None or self.last < 0:
             return None
-        zero = float(np.interp(self.r_inf, exact.r, exact.energy))
+        zero = float(np.interp(self.r_inf, best.r, best.energy, right=0.0))
         return Curve(
-            r=exact.r,
-            energy=exact.energy - zero,
-            forces=exact.forces,
-            provenance=dict(exact.provenance),
+            r=best.r,
+            energy=best.energy - zero,
+            forces=best.forces,
+            provenance=dict(best.provenance),
         )
+
+    @cached_property
+    def own(self) -> OwnLevel | None:
+        """The level the model was trained on, if its curves are known."""
+        if not self.own_curves or self.last < 0:
+            return None
+        return OwnLevel(self.own_curves, self.well_window, self.r_inf)
 
     @cached_property
     def strictly_local(self) -> bool:

@@ -6,12 +6,15 @@ headline, not the depth.
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 
 from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.checks.thresholds import THRESHOLDS
 from ase_probe.checks.walk import CAP, Walk
-from ase_probe.curve import Curve, Finding
+from ase_probe.curve import Finding
 
 __all__ = ["barrier", "hole", "r_trust", "wall", "zbl"]
 
@@ -94,40 +97,81 @@ def hole(case: Case) -> Finding:
 def wall(case: Case) -> Finding:
     """Largest shift of the wall, Å: |Δr| where E − E_min first reaches 1, 5, 10, 20, 50 eV.
 
-    Both crossings are those of the inward running maximum, so a hole does not move the wall in
-    front of it. A height the model never reaches counts as missing.
+    Measured from the wall of the model's own labels where that is known, else from the true one; a
+    model between several branches of its labels has no shift. All crossings are those of the inward
+    running maximum, so a hole does not move the wall in front of it. A height the model never
+    reaches counts as missing.
     """
     check = "compression.wall"
-    truth = case.truth
-    if truth is None:
-        return case.finding(check, "not-run", "no reference curve for this dimer")
-    bottom = int(np.argmin(truth.energy))
-    if bottom in (0, len(truth) - 1):
+    true = [] if case.truth is None else [(case.truth.r, case.truth.energy)]
+    own = [] if case.own is None else [(c.r, case.own.shifted(c)) for c in case.own.curves]
+    walls = [_climbed(*curve) for curve in own or true]
+    if not walls:
+        why = f". {case.own_missing}" if case.own_missing else ""
+        return case.finding(check, "not-run", f"no reference curve for this dimer{why}")
+    if any(found is None for found in walls):
         return case.finding(check, "not-run", "the reference has no minimum to climb from")
     if case.well is None:
         return case.judged(check, float("nan"), "the model has no bound minimum to climb from")
-    expected = _crossings(truth, float(truth.energy[bottom]), float(truth.r[bottom]))
-    found = _crossings(case.curve, case.well.energy, case.well.r_e)
-    shifts = {level: abs(found.get(level, float("nan")) - r) for level, r in expected.items()}
+    found = _crossings(case.curve.r, case.curve.energy, case.well.energy, case.well.r_e)
+    shifts = _shifts(found, [w for w in walls if w is not None])
     missing = [level for level, shift in shifts.items() if np.isnan(shift)]
-    source = str(truth.provenance.get("source", ""))
+    name = f"its labels' {case.own.name}" if case.own else "the true one"
+    source = (
+        case.own.source if case.own else str(case.truth and case.truth.provenance.get("source", ""))
+    )
     details = {
+        "reference": name,
         "shift_by_level_eV": {
             str(level): None if np.isnan(shift) else shift for level, shift in shifts.items()
-        }
+        },
     }
+    if not shifts:
+        return case.finding(check, "not-run", f"the wall of {name} is not known as high as 1 eV")
     if missing:
         reason = f"the model never reaches {missing[0]:g} eV above its minimum"
         return case.judged(check, float("nan"), reason, source=source, details=details)
     level = max(shifts, key=lambda key: shifts[key])
-    reason = f"at {level:g} eV the wall stands {shifts[level]:.3f} Å from the exact one"
-    return case.judged(check, shifts[level], reason, source=source, details=details)
+    reason = f"at {level:g} eV the wall stands {shifts[level]:.3f} Å from {name}"
+    finding = case.judged(check, shifts[level], reason, source=source, details=details)
+    if not (own and true) or finding.status != "pass":
+        return finding
+    exact = [w for w in (_climbed(*curve) for curve in true) if w is not None]
+    from_truth = max(_shifts(found, exact).values(), default=0.0) if exact else 0.0
+    if not from_truth > THRESHOLDS[check].at()[0]:
+        return finding
+    return replace(
+        finding,
+        status="inherited",
+        reason=f"{reason}, and {from_truth:.3f} Å from the true one, as its labels do",
+    )
 
 
-def _crossings(curve: Curve, e_min: float, start: float) -> dict[float, float]:
+def _climbed(r: np.ndarray, energy: np.ndarray) -> dict[float, float] | None:
+    """Crossings of a reference's wall above its own minimum; `None` without a minimum."""
+    bottom = int(np.argmin(energy))
+    if bottom in (0, len(r) - 1):
+        return None
+    return _crossings(r, energy, float(energy[bottom]), float(r[bottom]))
+
+
+def _shifts(found: dict[float, float], walls: list[dict[float, float]]) -> dict[float, float]:
+    """Level -> distance of the crossing found from the interval of the reference's, Å."""
+    common = set.intersection(*(set(wall) for wall in walls))
+    shifts = {}
+    for level in sorted(common):
+        r = found.get(level, float("nan"))
+        low, high = min(w[level] for w in walls), max(w[level] for w in walls)
+        shifts[level] = abs(r - min(max(r, low), high)) if np.isfinite(r) else float("nan")
+    return shifts
+
+
+def _crossings(
+    distances: np.ndarray, energy: np.ndarray, e_min: float, start: float
+) -> dict[float, float]:
     """Level -> r (Å) where the inward running maximum of E − e_min first reaches it."""
-    inside = np.flatnonzero(np.isfinite(curve.energy) & (curve.r <= start))[::-1]
-    r, top = curve.r[inside], np.maximum.accumulate(curve.energy[inside] - e_min)
+    inside = np.flatnonzero(np.isfinite(energy) & (distances <= start))[::-1]
+    r, top = distances[inside], np.maximum.accumulate(energy[inside] - e_min)
     found = {}
     for level in _LEVELS:
         above = np.flatnonzero(top >= level)
@@ -180,9 +224,10 @@ def zbl(case: Case) -> Finding:
 def r_trust(case: Case) -> Finding:
     """Distance down to which no pair defect was found, Å, on walls up to 50 eV.
 
-    The walk inward ends at the first of: a hole; 0.08 Å and max(0.2 eV, 15 %) off the exact wall,
-    where there is one; the last energy, or a force that differs from −dE/dr by more than 10 %.
-    Censored: it reached 50 eV or the end of a short grid without any of these.
+    The walk inward ends at the first of: a hole; 0.08 Å and max(0.2 eV, 15 %) outside the band
+    between the true wall and that of the labels' level, where they are known; the last energy, or a
+    force that differs from −dE/dr by more than 10 %. Censored: it reached 50 eV or the end of a
+    short grid without any of these.
     """
     check = "compression.r_trust"
     walk = case.walk
@@ -200,7 +245,7 @@ def r_trust(case: Case) -> Finding:
     else:
         stops = [(last + 1, f"the wall never reaches {CAP:g} eV", False)]
     for bad, cause in (
-        (_off_truth(case, walk), "off the exact wall"),
+        (_off_band(case, walk), "off the reference wall"),
         (_off_force(case, walk), "the force is not −dE/dr"),
     ):
         if bad is not None:
@@ -220,27 +265,40 @@ def r_trust(case: Case) -> Finding:
             "E_trust": energy,
             "reason": why,
             "censored": censored,
-            "reference": "exact" if case.truth is not None else None,
+            "reference": _reference(case),
         },
     )
 
 
-def _off_truth(case: Case, walk: Walk) -> int | None:
-    """First step of the walk outside the band around the exact wall."""
-    truth = case.truth
-    if truth is None:
+def _reference(case: Case) -> str | None:
+    """What the wall was compared with."""
+    names = [] if case.truth is None else [str(case.truth.provenance["tier"])]
+    if case.own is not None:
+        names += [str(c.provenance["tier"]) for c in case.own.curves]
+    return " and ".join(dict.fromkeys(names)) or None
+
+
+def _off_band(case: Case, walk: Walk) -> int | None:
+    """First step of the walk outside the band between the true wall and the labels' one."""
+    curves = [] if case.truth is None else [(case.truth.r, case.truth.energy)]
+    if case.own is not None:
+        curves += [(c.r, case.own.shifted(c)) for c in case.own.curves]
+    if not curves:
         return None
     horizontal, absolute, relative = _BAND
-    with np.errstate(invalid="ignore"):
-        expected = np.interp(walk.r, truth.r, truth.energy)
-        near = [
-            np.interp(walk.r + shift, truth.r, truth.energy) for shift in (-horizontal, horizontal)
-        ]
-        vertical = np.abs(walk.energy - expected) > np.maximum(
-            absolute, relative * np.abs(expected)
-        )
-        sideways = (walk.energy > near[0]) | (walk.energy < near[1])
-    steps = np.flatnonzero(vertical & sideways & (walk.r >= truth.r[0]))
+
+    def among(r: np.ndarray) -> np.ndarray:
+        """Energies of those that hold there (references, points); NaN where one does not."""
+        return np.array([np.interp(r, x, e, left=np.nan, right=np.nan) for x, e in curves])
+
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all-NaN where no reference holds
+        here, inside, outside = (among(walk.r + dr) for dr in (0.0, -horizontal, horizontal))
+        low, high = np.nanmin(here, axis=0), np.nanmax(here, axis=0)
+        tolerance = np.maximum(absolute, relative * np.maximum(np.abs(low), np.abs(high)))
+        above = (walk.energy > high + tolerance) & (walk.energy > np.nanmax(inside, axis=0))
+        below = (walk.energy < low - tolerance) & (walk.energy < np.nanmin(outside, axis=0))
+    steps = np.flatnonzero(above | below)
     return int(steps[0]) if steps.size else None
 
 

@@ -11,90 +11,14 @@ from dataclasses import replace
 import numpy as np
 
 from ase_probe.checks.case import Case, at_most_warn
-from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS
-from ase_probe.curve import Constants, Finding
+from ase_probe.checks.target import Target, judge, unresolved
+from ase_probe.checks.thresholds import THRESHOLDS
+from ase_probe.curve import Finding
 
 __all__ = ["D_e", "extra_extremum", "limit", "omega_e", "r_e"]
 
 _VAN_DER_WAALS = 0.050  # eV: below this D_e only D_e is judged
 _WEAK = 0.2  # eV: below this D_e it is judged by limits of its own
-
-
-def _against_truth(
-    case: Case,
-    check: str,
-    value: float,
-    reference: float,
-    source: str,
-    *,
-    variant: str = "",
-    error: float = 0.0,
-) -> Finding:
-    """Judge by the model's own tolerance; give DFT labels the benefit of the doubt beyond it.
-
-    `error` is the uncertainty of `value`; above the limit for pass nothing is decided.
-    """
-    row = f"{check}:{variant}" if variant else check
-    deviation = value - reference
-    finding = case.judged(
-        check,
-        value,
-        f"{deviation:+.3g} {THRESHOLDS[row].unit} from experiment",
-        variant=variant,
-        deviation=abs(deviation),
-        reference=reference,
-        source=source,
-    )
-    passes, fails = THRESHOLDS[row].at(reference)
-    if error > passes and not abs(deviation) - error > fails:
-        return _unresolved(
-            finding, f"uncertain by {error:.2g} {finding.unit} on this grid, too much to judge"
-        )
-    if finding.status == "pass" or case.card.level_of_theory == "analytic":
-        return finding
-    below, above = LABEL_ALLOWANCE[row]
-    allowance = above.at(reference) if deviation > 0 else below.at(reference)
-    if abs(deviation) > fails + allowance:
-        return finding
-    return _unresolved(
-        finding,
-        "off by more than the model's tolerance, but by less than what its labels "
-        f"({case.card.level_of_theory or 'level not stated'}) may be; a reference at their level "
-        "would decide",
-    )
-
-
-def _unresolved(finding: Finding, reason: str) -> Finding:
-    return replace(finding, status="unresolved", score=None, reason=reason)
-
-
-def _no_well(case: Case, check: str, reference: float, source: str) -> Finding:
-    low, high = case.well_window
-    there = case.curve.energy[(case.curve.r >= low) & (case.curve.r <= high)]
-    if np.all(np.isfinite(there)):
-        reason = "the model has no bound minimum here"
-    elif np.any(np.isfinite(there)):
-        reason = "no bound minimum found among the energies the model gave"
-    else:
-        reason = "the model gave no energies"
-    return case.judged(check, float("nan"), reason, reference=reference, source=source)
-
-
-def _unjudged(case: Case, check: str) -> Finding:
-    """Report the value when nothing can judge it."""
-    value, unit = None, THRESHOLDS[check].unit
-    if case.well is not None:
-        value = {
-            "dissociation.r_e": case.well.r_e,
-            "dissociation.D_e": case.e_inf - case.well.energy,
-            "dissociation.omega_e": case.well.omega_e(_masses(case)),
-        }[check]
-    why = "its experimental value is uncertain" if case.constants else "no reference for this dimer"
-    return case.finding(check, "not-run", why, value=value, unit=unit)
-
-
-def _usable(case: Case) -> Constants | None:
-    return case.constants if case.constants and not case.constants.uncertain else None
 
 
 def _masses(case: Case) -> tuple[float, float]:
@@ -105,66 +29,112 @@ def _masses(case: Case) -> tuple[float, float]:
     return float(atomic_masses_common[first]), float(atomic_masses_common[second])
 
 
+def _target(case: Case, quantity: str) -> Target | None:
+    """What a quantity of the bond is judged by; `None` when nothing can judge it.
+
+    Experimental values of D_e contain spin–orbit coupling, which the models' labels do not; it is
+    taken out where it is known.
+    """
+    known = case.constants if case.constants and not case.constants.uncertain else None
+    truth = None
+    if known is not None:
+        truth = {
+            "D_e": known.D_e_without_spin_orbit,
+            "r_e": known.r_e,
+            "omega_e": known.omega_e,
+        }[quantity]
+    own = None if case.own is None else case.own.interval(quantity, _masses(case))
+    if truth is None and own is None:
+        return None
+    sources = [] if truth is None or known is None else [known.source]
+    if case.own is not None and own is not None:
+        sources.append(case.own.source)
+    return Target(
+        truth=truth,
+        own=own,
+        own_name="" if case.own is None else case.own.name,
+        source="; ".join(sources),
+    )
+
+
+def _no_well(case: Case, check: str, target: Target, variant: str = "") -> Finding:
+    low, high = case.well_window
+    there = case.curve.energy[(case.curve.r >= low) & (case.curve.r <= high)]
+    if np.all(np.isfinite(there)):
+        reason = "the model has no bound minimum here"
+    elif np.any(np.isfinite(there)):
+        reason = "no bound minimum found among the energies the model gave"
+    else:
+        reason = "the model gave no energies"
+    return case.judged(
+        check,
+        float("nan"),
+        reason,
+        variant=variant,
+        reference=target.reference,
+        source=target.source,
+    )
+
+
+def _unjudged(case: Case, check: str, value: float | None) -> Finding:
+    """Report the value when nothing can judge it."""
+    why = "its experimental value is uncertain" if case.constants else "no reference for this dimer"
+    if case.own_missing:
+        why += f". {case.own_missing}"
+    return case.finding(check, "not-run", why, value=value, unit=THRESHOLDS[check].unit)
+
+
+def _of_the_well(case: Case, quantity: str, value: float | None, error: float) -> Finding:
+    """Judge position or curvature of the minimum."""
+    check = f"dissociation.{quantity}"
+    target, depth = _target(case, quantity), _target(case, "D_e")
+    if target is None:
+        return _unjudged(case, check, value)
+    if depth is not None and depth.reference < _VAN_DER_WAALS:
+        return case.finding(check, "not-run", "D_e below 50 meV: only D_e is judged")
+    if value is None:
+        return _no_well(case, check, target)
+    return judge(case, check, value, target, error=error)
+
+
 def r_e(case: Case) -> Finding:
     """Equilibrium distance, Å: position of the minimum of the fitted well."""
-    known = _usable(case)
-    check = "dissociation.r_e"
-    if known is None:
-        return _unjudged(case, check)
-    if known.D_e < _VAN_DER_WAALS:
-        return case.finding(check, "not-run", "D_e below 50 meV: only D_e is judged")
     well = case.well
     if well is None:
-        return _no_well(case, check, known.r_e, known.source)
-    return _against_truth(case, check, well.r_e, known.r_e, known.source, error=well.r_e_error)
-
-
-def D_e(case: Case) -> Finding:
-    """Depth of the well, eV: E(r_max) − E(r_e).
-
-    Experimental values contain spin–orbit coupling of the atoms, which the models' labels do not;
-    it is added back where it is known.
-    """
-    known = _usable(case)
-    check = "dissociation.D_e"
-    if known is None:
-        return _unjudged(case, check)
-    reference = known.D_e + (known.spin_orbit_atoms or 0.0)
-    variant = "weak" if reference < _WEAK else ""
-    limits = THRESHOLDS[f"{check}:weak" if variant else check].at(reference)
-    if case.well is None:
-        if reference <= limits[0]:
-            why = f"no minimum, and the reference has only {1000 * reference:.2g} meV"
-            return case.finding(check, "unresolved", why, reference=reference, unit="eV")
-        return _no_well(case, check, reference, known.source)
-    finding = _against_truth(
-        case,
-        check,
-        case.e_inf - case.well.energy,
-        reference,
-        known.source,
-        variant=variant,
-        error=case.tail,
-    )
-    if finding.status == "pass" and reference <= limits[0]:
-        why = f"the reference itself, {1000 * reference:.2g} meV, is within the tolerance"
-        return _unresolved(finding, why)
-    return finding
+        return _of_the_well(case, "r_e", None, 0.0)
+    return _of_the_well(case, "r_e", well.r_e, well.r_e_error)
 
 
 def omega_e(case: Case) -> Finding:
     """Harmonic wavenumber, cm⁻¹: sqrt(k/μ)/(2πc) with k = d²E/dr² at r_e."""
-    known = _usable(case)
-    check = "dissociation.omega_e"
-    if known is None or known.omega_e is None:
-        return _unjudged(case, check)
-    if known.D_e < _VAN_DER_WAALS:
-        return case.finding(check, "not-run", "D_e below 50 meV: only D_e is judged")
-    if case.well is None:
-        return _no_well(case, check, known.omega_e, known.source)
-    value = case.well.omega_e(_masses(case))
-    error = 0.5 * value * case.well.force_constant_error / case.well.force_constant
-    return _against_truth(case, check, value, known.omega_e, known.source, error=error)
+    well = case.well
+    if well is None:
+        return _of_the_well(case, "omega_e", None, 0.0)
+    value = well.omega_e(_masses(case))
+    error = 0.5 * value * well.force_constant_error / well.force_constant
+    return _of_the_well(case, "omega_e", value, error)
+
+
+def D_e(case: Case) -> Finding:
+    """Depth of the well, eV: E(r_max) − E(r_e)."""
+    check = "dissociation.D_e"
+    target = _target(case, "D_e")
+    value = None if case.well is None else case.e_inf - case.well.energy
+    if target is None:
+        return _unjudged(case, check, value)
+    variant = "weak" if target.reference < _WEAK else ""
+    limits = THRESHOLDS[f"{check}:weak" if variant else check].at(target.reference)
+    small = target.reference <= limits[0]
+    depth = f"{1000 * target.reference:.2g} meV"
+    if value is None:
+        if small:
+            why = f"no minimum, and the reference has only {depth}"
+            return case.finding(check, "unresolved", why, reference=target.reference, unit="eV")
+        return _no_well(case, check, target, variant)
+    finding = judge(case, check, value, target, variant=variant, error=case.tail)
+    if finding.status == "pass" and small:
+        return unresolved(finding, f"the reference itself, {depth}, is within the tolerance")
+    return finding
 
 
 def limit(case: Case) -> Finding:
@@ -204,25 +174,38 @@ def limit(case: Case) -> Finding:
 def extra_extremum(case: Case) -> Finding:
     """Largest fall of the energy on the way out, eV: max over r > r_e of (running max − E).
 
-    A bound pair rises to its limit without a hump. With no reference to show that a hump is real
-    (an avoided crossing, a metastable ion), the verdict is `warn` at most.
+    A bound pair rises to its limit without a hump. A hump that the labels' own level or the true
+    curve has as well (an avoided crossing, a metastable ion) is none of the model's; with no
+    reference to show which it is, the verdict is `warn` at most.
     """
     check = "dissociation.extra_extremum"
     if case.well is None:
         return case.finding(check, "not-run", "the model has no bound minimum to leave")
-    outside = (case.curve.r >= case.well.r_e) & np.isfinite(case.curve.energy)
-    energy, r = case.curve.energy[outside], case.curve.r[outside]
-    fall = np.maximum.accumulate(energy) - energy
-    worst = int(np.argmax(fall))
-    top = int(np.argmax(energy[: worst + 1]))
-    value = max(0.0, float(fall[worst]) - 5 * case.noise)
-    details = {"r_top": float(r[top]), "r_bottom": float(r[worst])}
+    value, r_top, r_bottom = _fall(case.curve.r, case.curve.energy, case.well.r_e)
+    value = max(0.0, value - 5 * case.noise)
+    details = {"r_top": r_top, "r_bottom": r_bottom}
     limits = THRESHOLDS[check].at()
     if value <= limits[0]:
-        reason = f"the energy rises steadily from r_e to {r[-1]:.1f} Å"
+        reason = f"the energy rises steadily from r_e to {case.r_inf:.1f} Å"
     else:
-        reason = f"the energy falls by {1000 * value:.3g} meV from {r[top]:.2f} to {r[worst]:.2f} Å"
-    finding = case.judged(check, value, reason, details=details)
-    if case.truth is None:
+        reason = f"the energy falls by {1000 * value:.3g} meV from {r_top:.2f} to {r_bottom:.2f} Å"
+    known = [] if case.truth is None else [case.truth]
+    known += [] if case.own is None else list(case.own.curves)
+    real = max(
+        (_fall(c.r, c.energy, float(c.r[np.argmin(c.energy)]))[0] for c in known), default=0.0
+    )
+    if value > limits[0] and real > limits[0]:
+        reason += f"; up to {1000 * real:.3g} meV of that is in the reference"
+    finding = case.judged(check, value, reason, deviation=max(0.0, value - real), details=details)
+    if not known:
         return at_most_warn(finding, "no reference shows whether that is real")
     return finding
+
+
+def _fall(r: np.ndarray, energy: np.ndarray, start: float) -> tuple[float, float, float]:
+    """Largest fall on the way out from `start`, eV, and where it begins and ends, Å."""
+    outside = (r >= start) & np.isfinite(energy)
+    energy, r = energy[outside], r[outside]
+    fall = np.maximum.accumulate(energy) - energy
+    worst = int(np.argmax(fall))
+    return float(fall[worst]), float(r[int(np.argmax(energy[: worst + 1]))]), float(r[worst])

@@ -5,14 +5,15 @@ line per point, and beside it the density the next point starts from. Killed at 
 loses the point in flight; run again, it goes on behind the last line.
 
 Branches: ``in`` starts from two separated atoms and comes inward; ``out`` starts near the minimum
-from the best of several guesses, goes outward, then from the same start inward; ``ionic`` starts
-from two ions inside the distance where they become cheaper than atoms. None of them alone is the
-ground state everywhere; the lower envelope is.
+from the best of several guesses, goes outward, then from the same start inward, unless ``in``
+came through that start as well; ``ionic`` starts from two ions inside the distance where they
+become cheaper than atoms. None of them alone is the ground state everywhere; the lower envelope is.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from ase_probe.units import HARTREE
 
 __all__ = ["run"]
 
+_SAME_START = 1e-6  # Eh
+_JUMP = 2.0  # Eh per unit of ln r
 _SEED = 1.6  # of r_e: where the open shells' directions are chosen
 _IONIC = (1.2, 2.0)  # of r_e: an ionic branch ends there, and is run if the crossing lies beyond
 
@@ -156,6 +159,34 @@ def run(unit: Unit, folder: Path, threads: int = 1) -> list[dict[str, Any]]:
         return points(path)
 
 
+def _suspect(unit: Unit, dimer: Dimer, found: Solution, r: float, path: Path) -> bool:
+    """Unconverged, or a stretched restricted energy that jumps from its neighbour's."""
+    if not found.converged:
+        return True
+    if not unit.restricted or r < well(dimer):
+        return False
+    last = [x for x in points(path) if "r" in x][-1:]
+    return not last or found.energy - last[0]["energy"] > _JUMP * np.log(r / last[0]["r"])
+
+
+def _repeats(unit: Unit, folder: Path, r: float, path: Path) -> bool:
+    """Does the scan ``in``, if it is finished, pass through the solution this one starts from?
+
+    Both go inward from there in the same steps, so they would find the same energies.
+    """
+    if unit.restricted:
+        return False
+    other = points(checkpoint(replace(unit, path="in"), folder))
+    if not other or "done" not in other[-1]:
+        return False
+    ends = [x for rows in (other, points(path)) for x in rows if x.get("r") == r]
+    return (
+        len(ends) == 2
+        and all(x["converged"] for x in ends)
+        and abs(ends[0]["energy"] - ends[1]["energy"]) < _SAME_START
+    )
+
+
 def _scan(unit: Unit, dimer: Dimer, path: Path, finished: int) -> None:
     """Compute and record the points that are missing."""
     order, charges = _plan(unit, dimer)
@@ -184,12 +215,14 @@ def _scan(unit: Unit, dimer: Dimer, path: Path, finished: int) -> None:
     for index in range(finished, len(order)):
         r = order[index]
         if index == turn:
+            if _repeats(unit, path.parent, order[0], path):
+                return
             density = first
         started = time.process_time()
         mol = molecule(dimer.symbols, unit.method, r=r, charge=dimer.charge, two_s=unit.two_s)
         patient = r < hopeless
         found = solve(mol, unit.method, density, restricted=unit.restricted, patient=patient)
-        if unit.restricted or (patient and not found.converged):
+        if patient and _suspect(unit, dimer, found, r, path):
             # A stretched restricted pair slips into an ion pair, eV higher and "converged" too.
             fresh = solve(mol, unit.method, None, restricted=unit.restricted, patient=patient)
             found = min(found, fresh, key=lambda x: (not x.converged, x.energy))
