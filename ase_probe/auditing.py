@@ -42,6 +42,9 @@ def audit(
     grid: str | Sequence[float] = "standard",
     checks: Sequence[str] | None = None,
     baselines: str | Sequence[str] = "auto",
+    profile: str = "md",
+    t_max: float | None = None,
+    thresholds: str | os.PathLike[str] | None = None,
     device: str = "auto",
     dtype: str | None = None,
     task: str | None = None,
@@ -67,7 +70,15 @@ def audit(
     checks
         Ids or groups to run; all when `None`.
     baselines
-        Tiers to compare with; ``auto`` takes every one there is.
+        Tiers to compare with; ``auto`` takes all but the density functionals. The one the model
+        was trained on is always taken.
+    profile
+        What the model is wanted for: ``md``, ``search``, ``radiation`` or ``molecules``. It decides
+        how high walls are judged and which groups count in score and verdict.
+    t_max
+        Largest energy of a collision, eV; for ``radiation`` only, which needs it.
+    thresholds
+        TOML file with other limits; see `ase_probe.checks.profiles.read_thresholds`.
     device, dtype, task, checkpoint, trust_checkpoint, isolate, timeout
         As for `Probe`; refused for a calculator that is already built.
     progress
@@ -76,7 +87,7 @@ def audit(
     Raises
     ------
     InputError
-        An unknown suite, dimer, grid, check or tier.
+        An unknown suite, dimer, grid, check, tier, profile or row of thresholds.
     ModelError
         The model cannot be had, or cannot honour an option.
 
@@ -87,6 +98,9 @@ def audit(
     ['pass']
     """
     selected = battery.select(checks)
+    chosen = battery.Profile.named(profile, t_max=t_max)
+    if thresholds is not None:
+        chosen = chosen.with_thresholds(battery.read_thresholds(os.fspath(thresholds)))
     wanted = None if dimers is None else _parse(dimers)
     for dimer in wanted or ():
         make_grid(grid, dimer)  # fail before the model is loaded
@@ -136,10 +150,11 @@ def audit(
             constants=tiers.constants(dimer),
             own_curves=() if isinstance(own, tiers.Unavailable) else own,
             own_missing=own.reason if isinstance(own, tiers.Unavailable) else "",
+            profile=chosen,
         )
-        references[dimer.name] = found | {
-            f"own: {c.provenance['tier']}, {c.provenance['branch']}": c for c in case.own_curves
-        }
+        references[dimer.name] = found | _named(
+            tiers.own_level(card, dimer, curve.r) if case.own_curves else ()
+        )
         findings += battery.run(case, selected)
     groups = battery.group_scores(findings)
     answered = [name for name, curve in curves.items() if np.isfinite(curve.energy).any()]
@@ -149,6 +164,10 @@ def audit(
             **probe.evaluator.environment,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "suite": "custom" if dimers is not None else suite,
+            "profile": chosen.name,
+            "cap_eV": chosen.cap,
+            "groups": list(chosen.groups),
+            "thresholds": None if thresholds is None else os.fspath(thresholds),
             "grid": grid if isinstance(grid, str) else "custom",
             "dimers": [dimer.name for dimer in wanted],
             "points": sum(map(len, curves.values())),
@@ -156,10 +175,19 @@ def audit(
         curves=curves,
         references=references,
         findings=tuple(findings),
-        score=battery.total_score(groups),
+        score=battery.total_score(groups, chosen.groups),
         group_scores=groups,
         coverage=len(answered) / len(wanted),
     )
+
+
+def _named(own: tuple[Curve, ...] | tiers.Unavailable) -> dict[str, Curve]:
+    """Curves of the labels' level as references, by name; several branches are told apart."""
+    if isinstance(own, tiers.Unavailable):  # the grid lies outside of them
+        return {}
+    if len(own) == 1:
+        return {f"labels: {own[0].provenance['tier']}": own[0]}
+    return {f"labels: {c.provenance['tier']} {c.provenance['branch']}": c for c in own}
 
 
 def _parse(dimers: Sequence[str | Dimer]) -> tuple[Dimer, ...]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _SUITES = ("quick", "standard", "homonuclear", "all-pairs")
+_PROFILES = ("md", "search", "radiation", "molecules")
 _GRIDS = ("standard", "matbench", "arena", "ml-peg")
 
 
@@ -70,6 +71,25 @@ def main() -> None:
 )
 @click.option(
     "--checks", multiple=True, metavar="LIST", help="Checks or groups to run, e.g. compression."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(_PROFILES),
+    default="md",
+    show_default=True,
+    help="What the model is wanted for: how high walls are judged, and what counts.",
+)
+@click.option(
+    "--t-max",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="EV",
+    help="Largest energy of a collision; needed by --profile radiation.",
+)
+@click.option(
+    "--thresholds",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="TOML",
+    help="Limits of your own.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Default: the vendor's.")
@@ -193,7 +213,7 @@ def audit(
             print_audit(result, console, verbose=verbose)
     if html_file and audits:
         broken |= _guarded(lambda: write_html(audits, html_file), debug) is None
-    found = {finding.status for result in audits for finding in result.findings}
+    found = {result.worst for result in audits}
     for result in audits:
         if not any(f.status in ("pass", "warn", "fail") for f in result.findings):
             click.echo(f"ase-probe: nothing could be judged about {result.card.name}.", err=True)

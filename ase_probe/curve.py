@@ -149,10 +149,11 @@ class Constants:
         Harmonic wavenumber and anharmonicity, cm⁻¹.
     D_e, D_0
         Dissociation energy from the minimum and from the lowest level, eV, to neutral atoms.
-    spin_orbit_atoms
-        Spin–orbit lowering of the two atoms, eV, contained in `D_e`: a calculation without
-        spin–orbit coupling should find ``D_e + spin_orbit_atoms`` (the molecule's own part is not
-        included).
+    D_e_uncertainty
+        Uncertainty of `D_e`, eV; `None` where not known.
+    spin_orbit_atoms, spin_orbit_molecule
+        Spin–orbit lowering of the two atoms and, to first order, of the molecule, eV; both are
+        contained in `D_e`.
     uncertain
         The row judges nothing.
     term, source, note
@@ -164,7 +165,9 @@ class Constants:
     omega_e_x_e: float | None
     D_e: float
     D_0: float | None
+    D_e_uncertainty: float | None = None
     spin_orbit_atoms: float | None = None
+    spin_orbit_molecule: float | None = None
     uncertain: bool = False
     term: str = ""
     source: str = ""
@@ -173,7 +176,7 @@ class Constants:
     @property
     def D_e_without_spin_orbit(self) -> float:
         """D_e a calculation without spin–orbit coupling should find, eV, as far as known."""
-        return self.D_e + (self.spin_orbit_atoms or 0.0)
+        return self.D_e + (self.spin_orbit_atoms or 0.0) - (self.spin_orbit_molecule or 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,8 +277,9 @@ class Audit:
 
     @property
     def worst(self) -> str:
-        """``fail``, ``warn`` or ``pass``: the worst verdict among the findings."""
-        found = {finding.status for finding in self.findings}
+        """``fail``, ``warn`` or ``pass``: the worst verdict in the groups that count."""
+        counted = self.environment.get("groups")
+        found = {f.status for f in self.findings if counted is None or f.group in counted}
         return next((status for status in ("fail", "warn") if status in found), "pass")
 
     def save(self, path: str | Path) -> Path:

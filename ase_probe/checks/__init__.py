@@ -1,20 +1,40 @@
 """The checks: pure functions from a `Case` (a curve and its references) to a `Finding`.
 
-Ids are stable: ``group.name`` is the function ``name`` in the module ``group``. A new check is a
-function, a row in `CHECKS` and a row in the threshold table.
+Ids are stable: ``group.name``. A new check is a function, a row in `CHECKS` and a row in the
+threshold table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ase_probe.checks import bare_nuclei, compression, consistency, dissociation, robustness
+from ase_probe.checks import (
+    bare_nuclei,
+    compression,
+    consistency,
+    dissociation,
+    robustness,
+    trust,
+    wall,
+)
 from ase_probe.checks.case import Case
+from ase_probe.checks.profiles import PROFILES, Profile, read_thresholds
 from ase_probe.checks.shape import noise
 from ase_probe.curve import Finding
 from ase_probe.errors import InputError
 
-__all__ = ["CHECKS", "Case", "group_scores", "noise", "run", "select", "total_score"]
+__all__ = [
+    "CHECKS",
+    "PROFILES",
+    "Case",
+    "Profile",
+    "group_scores",
+    "noise",
+    "read_thresholds",
+    "run",
+    "select",
+    "total_score",
+]
 
 CHECKS: dict[str, Callable[[Case], Finding]] = {
     "robustness.exception": robustness.exception,
@@ -28,9 +48,9 @@ CHECKS: dict[str, Callable[[Case], Finding]] = {
     "dissociation.extra_extremum": dissociation.extra_extremum,
     "compression.barrier": compression.barrier,
     "compression.hole": compression.hole,
-    "compression.wall": compression.wall,
+    "compression.wall": wall.wall,
     "compression.zbl": compression.zbl,
-    "compression.r_trust": compression.r_trust,
+    "compression.r_trust": trust.r_trust,
     "consistency.force": consistency.force,
     "bare_nuclei.coulomb": bare_nuclei.coulomb,
 }
@@ -82,6 +102,7 @@ def group_scores(findings: Iterable[Finding]) -> dict[str, float]:
     return {group: sum(values) / len(values) for group, values in scores.items()}
 
 
-def total_score(groups: dict[str, float]) -> float:
-    """Mean over the groups; 0 when nothing could be scored."""
-    return sum(groups.values()) / len(groups) if groups else 0.0
+def total_score(groups: Mapping[str, float], counted: Sequence[str] | None = None) -> float:
+    """Mean over the groups that count (all for `None`); 0 when nothing could be scored."""
+    values = [score for group, score in groups.items() if counted is None or group in counted]
+    return sum(values) / len(values) if values else 0.0

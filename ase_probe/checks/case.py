@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ase_probe.checks.own import OwnLevel
+from ase_probe.checks.profiles import MD, Profile
 from ase_probe.checks.shape import Slope, Well, find_well, noise, slope
-from ase_probe.checks.thresholds import THRESHOLDS, score, verdict
+from ase_probe.checks.thresholds import score, verdict
 from ase_probe.checks.walk import Walk, walk_inward
 from ase_probe.curve import Constants, Curve, Finding
 from ase_probe.dimer import Dimer, mean_radius
@@ -41,6 +42,8 @@ class Case:
         may lie on; empty where there is none.
     own_missing
         Why there is none.
+    profile
+        What the model is wanted for: threshold table and cap.
     """
 
     dimer: Dimer
@@ -50,6 +53,7 @@ class Case:
     constants: Constants | None = None
     own_curves: tuple[Curve, ...] = ()
     own_missing: str = ""
+    profile: Profile = MD
 
     @cached_property
     def noise(self) -> float:
@@ -205,7 +209,7 @@ class Case:
         details
             Further numbers.
         """
-        threshold = THRESHOLDS[f"{check}:{variant}" if variant else check]
+        threshold = self.profile.row(check, variant)
         limits = limits or threshold.at(0.0 if reference is None else reference)
         measured = value if deviation is None else deviation
         return Finding(

@@ -6,7 +6,6 @@ import numpy as np
 
 from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.checks.shape import unevenness
-from ase_probe.checks.thresholds import THRESHOLDS
 from ase_probe.curve import Finding
 
 __all__ = ["force"]
@@ -37,7 +36,7 @@ def force(case: Case) -> Finding:
             check, float("nan"), "the model gave no usable forces", variant="float32"
         )
     variant = "float64" if curve.provenance.get("dtype") == "float64" else "float32"
-    threshold = THRESHOLDS[f"{check}:{variant}"]
+    threshold = case.profile.row(check, variant)
     passes = threshold.passes.absolute + threshold.passes.relative * np.abs(axial)
     fails = threshold.fails.absolute + threshold.fails.relative * np.abs(axial)
     innermost = max(0.2, case.walk.r[case.walk.end()] if case.walk else 0.0)

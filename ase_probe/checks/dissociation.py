@@ -12,7 +12,6 @@ import numpy as np
 
 from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.checks.target import Target, judge, unresolved
-from ase_probe.checks.thresholds import THRESHOLDS
 from ase_probe.curve import Finding
 
 __all__ = ["D_e", "extra_extremum", "limit", "omega_e", "r_e"]
@@ -81,7 +80,7 @@ def _unjudged(case: Case, check: str, value: float | None) -> Finding:
     why = "its experimental value is uncertain" if case.constants else "no reference for this dimer"
     if case.own_missing:
         why += f". {case.own_missing}"
-    return case.finding(check, "not-run", why, value=value, unit=THRESHOLDS[check].unit)
+    return case.finding(check, "not-run", why, value=value, unit=case.profile.row(check).unit)
 
 
 def _of_the_well(case: Case, quantity: str, value: float | None, error: float) -> Finding:
@@ -123,7 +122,7 @@ def D_e(case: Case) -> Finding:
     if target is None:
         return _unjudged(case, check, value)
     variant = "weak" if target.reference < _WEAK else ""
-    limits = THRESHOLDS[f"{check}:weak" if variant else check].at(target.reference)
+    limits = case.profile.row(check, variant).at(target.reference)
     small = target.reference <= limits[0]
     depth = f"{1000 * target.reference:.2g} meV"
     if value is None:
@@ -184,7 +183,7 @@ def extra_extremum(case: Case) -> Finding:
     value, r_top, r_bottom = _fall(case.curve.r, case.curve.energy, case.well.r_e)
     value = max(0.0, value - 5 * case.noise)
     details = {"r_top": r_top, "r_bottom": r_bottom}
-    limits = THRESHOLDS[check].at()
+    limits = case.profile.row(check).at()
     if value <= limits[0]:
         reason = f"the energy rises steadily from r_e to {case.r_inf:.1f} Å"
     else:

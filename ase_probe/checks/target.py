@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ase_probe.checks.case import Case
-from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS
+from ase_probe.checks.thresholds import LABEL_ALLOWANCE
 from ase_probe.curve import Finding
 
 __all__ = ["Target", "judge", "unresolved"]
@@ -77,7 +77,7 @@ def judge(
         else _against_own(case, check, value, target, target.own, variant)
     )
     reference = target.reference if finding.reference is None else finding.reference
-    passes, fails = THRESHOLDS[row].at(reference)
+    passes, fails = case.profile.row(check, variant).at(reference)
     off = abs(value - reference)
     if error > passes and not off - error > fails:
         return unresolved(
@@ -107,7 +107,7 @@ def unresolved(finding: Finding, reason: str) -> Finding:
 def _against_truth(case: Case, check: str, value: float, target: Target, variant: str) -> Finding:
     assert target.truth is not None
     deviation = value - target.truth
-    unit = THRESHOLDS[f"{check}:{variant}" if variant else check].unit
+    unit = case.profile.row(check, variant).unit
     return case.judged(
         check,
         value,
@@ -131,7 +131,7 @@ def _against_own(
     low, high = own
     nearest = min(max(value, low), high)
     added = value - nearest
-    unit = THRESHOLDS[f"{check}:{variant}" if variant else check].unit
+    unit = case.profile.row(check, variant).unit
     details = {"own": [low, high], "truth": target.truth, "added": added}
     name = target.own_name
     if target.truth is None:

@@ -153,6 +153,9 @@ def headline(audit: Audit) -> str:
     judged = any(counts[status] for status in ("fail", "warn", "pass"))
     score = f"scores {audit.score:.2f} of{NBSP}1" if judged else "has no score"
     said = f"{score} and answers {asked} of the dimers it was asked about. "
+    profile = clean(str(audit.environment.get("profile", "md")))
+    if profile != "md":
+        said += f"Judged for {profile}, walls up to {audit.environment.get('cap_eV'):g}{NBSP}eV. "
     fails, warns, passes = (counts[status] for status in ("fail", "warn", "pass"))
     if fails or warns:
         parts = []
@@ -163,7 +166,10 @@ def headline(audit: Audit) -> str:
             parts.append(f"{_plural(fails, 'finding')} {verb} on {where}")
         if warns:
             parts.append(f"{warns} {'warns' if warns == 1 else 'warn'}")
-        said += " and ".join(parts) + f"; {passes} pass{'es' if passes == 1 else ''}."
+        said += " and ".join(parts) + f"; {passes} pass{'es' if passes == 1 else ''}"
+        inherited = counts["inherited"]
+        said += f", {inherited} {'is' if inherited == 1 else 'are'} inherited" if inherited else ""
+        said += "."
     elif passes:
         said += f"Nothing fails and nothing warns: {_plural(passes, 'finding')} on "
         said += f"{_plural(len(names), 'dimer')}, every one a pass."
