@@ -17,12 +17,13 @@ import numpy as np
 from ase_probe import baselines as tiers
 from ase_probe import checks as battery
 from ase_probe.calculator import Probe
-from ase_probe.curve import Audit, Curve, Finding
+from ase_probe.curve import Audit, Curve, Finding, Repeats
 from ase_probe.dimer import Dimer, ground_multiplicity
 from ase_probe.engine import Progress
 from ase_probe.errors import InputError
 from ase_probe.grids import grid as make_grid
 from ase_probe.model import ModelCard
+from ase_probe.repeats import PER_DIMER, repeat
 from ase_probe.scan import scan
 from ase_probe.suites import suite as make_suite
 
@@ -125,13 +126,19 @@ def audit(
         wanted = make_suite(suite, card.elements)
 
     refused = {dimer: why for dimer in wanted if (why := _refusal(card, dimer))}
-    curves = scan(
-        probe.evaluator, [dimer for dimer in wanted if dimer not in refused], grid, progress
-    )
+    asked = [dimer for dimer in wanted if dimer not in refused]
+    repeating = bool(set(selected) & set(battery.CHANGES))
+    steps = _Steps(progress, PER_DIMER * len(asked) if repeating else 0)
+    curves = scan(probe.evaluator, asked, grid, steps)
     for dimer in wanted:
         if dimer.name in curves and _charge_blind(curves[dimer.name]):
             del curves[dimer.name]
             refused[dimer] = _blind(dimer, f"{card.name} gave the energy of the neutral pair")
+
+    again: dict[str, Repeats] = {}
+    if repeating:
+        bound = [d for d in asked if d.name in curves and d.electrons]
+        again = repeat(probe.evaluator, bound, curves, steps.next())
 
     references: dict[str, Mapping[str, Curve]] = {}
     findings: list[Finding] = []
@@ -151,9 +158,10 @@ def audit(
             own_curves=() if isinstance(own, tiers.Unavailable) else own,
             own_missing=own.reason if isinstance(own, tiers.Unavailable) else "",
             profile=chosen,
+            repeats=again.get(dimer.name),
         )
-        references[dimer.name] = found | _named(
-            tiers.own_level(card, dimer, curve.r) if case.own_curves else ()
+        references[dimer.name] = _named(
+            found, tiers.own_level(card, dimer, curve.r) if case.own_curves else ()
         )
         findings += battery.run(case, selected)
     groups = battery.group_scores(findings)
@@ -181,13 +189,37 @@ def audit(
     )
 
 
-def _named(own: tuple[Curve, ...] | tiers.Unavailable) -> dict[str, Curve]:
-    """Curves of the labels' level as references, by name; several branches are told apart."""
-    if isinstance(own, tiers.Unavailable):  # the grid lies outside of them
-        return {}
-    if len(own) == 1:
-        return {f"labels: {own[0].provenance['tier']}": own[0]}
-    return {f"labels: {c.provenance['tier']} {c.provenance['branch']}": c for c in own}
+def _named(
+    found: Mapping[str, Curve], own: tuple[Curve, ...] | tiers.Unavailable
+) -> dict[str, Curve]:
+    """References by name, most telling first: the truth, the labels' level, the rest."""
+    branches = () if isinstance(own, tiers.Unavailable) else own  # the grid lies outside of them
+    several = len(branches) > 1
+    ours = {
+        f"labels: {c.provenance['tier']}{' ' + c.provenance['branch'] if several else ''}": c
+        for c in branches
+    }
+    true = {tier: c for tier, c in found.items() if c.provenance["truth"]}
+    return {**true, **ours, **found}
+
+
+class _Steps:
+    """One progress over two steps, each of which counts from nothing."""
+
+    def __init__(self, progress: Progress | None, later: int) -> None:
+        self.progress = progress
+        self.before, self.total, self.later = 0, 0, later
+
+    def __call__(self, done: int, total: int) -> None:
+        self.total = total
+        if self.progress is not None:
+            self.progress(self.before + done, self.before + total + self.later)
+
+    def next(self) -> _Steps:
+        """Begin the second step."""
+        # Dimers that turned out to be beyond the model are not asked again.
+        self.before, self.later = self.total, 0
+        return self
 
 
 def _parse(dimers: Sequence[str | Dimer]) -> tuple[Dimer, ...]:

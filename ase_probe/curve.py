@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +19,7 @@ import numpy as np
 from ase_probe.errors import InputError
 from ase_probe.model import ModelCard
 
-__all__ = ["STATUSES", "Audit", "Constants", "Curve", "Finding"]
+__all__ = ["STATUSES", "Audit", "Constants", "Curve", "Finding", "Repeats"]
 
 STATUSES = (
     "pass",
@@ -135,6 +135,29 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return np.array_equal(a, b, equal_nan=True)
     return bool(a == b)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeats:
+    """How much a model's answer changes when the same pair is asked for in another way.
+
+    Attributes
+    ----------
+    r, energy, force
+        Distances, Å, energies, eV, and largest force components, eV/Å (k,), of the plain pair.
+    energy_change, force_change
+        Way of asking -> largest change of the energy, eV, and of a force component, eV/Å, at each
+        distance (k,); NaN where there was no answer.
+    has_forces
+        Does the model offer forces?
+    """
+
+    r: Sequence[float]
+    energy: Sequence[float]
+    force: Sequence[float]
+    energy_change: Mapping[str, Sequence[float]]
+    force_change: Mapping[str, Sequence[float]]
+    has_forces: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,7 +73,7 @@ def panel_of(panel: Axes, found: Audit, name: str) -> None:
     panel.plot(r, energy, color=BLUE, lw=2.0, label=f"{MODEL}")
 
     known = constants(dimer)
-    depth = known.D_e + (known.spin_orbit_atoms or 0.0)
+    depth = known.D_e_without_spin_orbit
     panel.plot(
         known.r_e, -depth, "o", ms=7, mfc="none", mew=1.8, color=GREEN, label="experiment: rₑ, Dₑ"
     )

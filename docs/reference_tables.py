@@ -14,6 +14,8 @@ import click
 
 from ase_probe import cli, models
 from ase_probe.baselines import TIERS
+from ase_probe.baselines.quantum.methods import METHODS
+from ase_probe.baselines.tabulated import TABULATED
 from ase_probe.checks import CHECKS
 from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS, Cap, Limit, Threshold
 from ase_probe.engine.opening import install_command
@@ -23,6 +25,12 @@ from ase_probe.report.digest import MEANING
 from ase_probe.suites import QUICK, STANDARD
 
 __all__ = ["TABLES", "write"]
+
+_STORED = {
+    "wavefunction": "computed ab initio curves, shipped as data; truth within a stated error.",
+    **{name: f"{made.label}, shipped as data, branch by branch." for name, made in METHODS.items()},
+}
+"""Tier whose curves are computed and stored -> what it is."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -185,10 +193,12 @@ def grids_table() -> str:
 
 
 def tiers_table() -> str:
-    """Every reference tier, from the docstring of its module."""
+    """Every reference tier, from the docstring of its module; of stored ones their level."""
     rows = []
     for name, tier in TIERS.items():
-        rows.append((f"`{name}`", _first(inspect.getmodule(tier)).partition(": ")[2]))
+        stored = name in TABULATED
+        what = _STORED[name] if stored else _first(inspect.getmodule(tier)).partition(": ")[2]
+        rows.append((f"`{name}`", what))
     return table(("tier", "what it is"), rows)
 
 

@@ -274,9 +274,9 @@ def test_a_python_of_ones_own():
 
 
 def test_what_is_known_of_a_dimer():
-    text = probe("baseline", "show", "H2").stdout
-    assert "minimum -4.7" in text
-    assert "experiment         D_e 4.748 eV, r_e 0.7414 Å" in text
+    text = " ".join(probe("baseline", "show", "H2").stdout.split())
+    assert "minimum −4.7" in text
+    assert "experiment D_e 4.748 eV ± 0.01 meV, r_e 0.7414 Å" in text
     assert "none: " in text  # a reason, not a gap
     wrong = probe("baseline", "show", "Xy2")
     assert wrong.returncode == 2

@@ -44,6 +44,8 @@ def test_wheel_and_sdist_hold_what_they_should(dist):
         "ase_probe/adapters/sevennet.py",
         "ase_probe/baselines/data/h2_exact.csv",
         "ase_probe/baselines/data/diatomic_constants.csv",
+        "ase_probe/baselines/data/nlh_coefficients.csv",
+        "ase_probe/baselines/data/curves/dft-pbe/N2.json",
         "ase_probe/report/page.html",
         "ase_probe/report/page.css",
         "ase_probe/report/page.js",

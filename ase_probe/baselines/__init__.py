@@ -14,8 +14,12 @@ import numpy as np
 from ase_probe.baselines.coulomb import coulomb
 from ase_probe.baselines.exact import exact
 from ase_probe.baselines.experiment import Constants, constants
+from ase_probe.baselines.ion_pair import ion_pair
 from ase_probe.baselines.labels import Labels, labels, own_level
+from ase_probe.baselines.nlh import nlh
+from ase_probe.baselines.tabulated import TABULATED
 from ase_probe.baselines.tier import Unavailable
+from ase_probe.baselines.united_atom import united_atom
 from ase_probe.baselines.zbl import zbl
 from ase_probe.curve import Curve
 from ase_probe.errors import InputError
@@ -41,8 +45,13 @@ __all__ = [
 
 TIERS: dict[str, Callable[[Dimer, np.ndarray], Curve | Unavailable]] = {
     "exact": exact,
+    "wavefunction": TABULATED["wavefunction"],
     "analytic:coulomb": coulomb,
+    "analytic:united-atom": united_atom,
+    "analytic:nlh": nlh,
     "analytic:zbl": zbl,
+    "analytic:ion-pair": ion_pair,
+    **{tier: made for tier, made in TABULATED.items() if tier.startswith("dft:")},
 }
 """Tier id -> (dimer, distances (n,), Å) -> its curve, or why there is none."""
 
@@ -91,8 +100,8 @@ def references(dimer: Dimer, r: ArrayLike, tiers: str | Sequence[str] = "auto") 
     r
         Distances (n,), Å, strictly increasing.
     tiers
-        ``auto`` for all of `TIERS`, one id, or several. Those unavailable for this dimer are left
-        out; ask `reference` for the reason.
+        ``auto`` for all of `TIERS` but the density functionals, one id, or several. Those
+        unavailable for this dimer are left out; ask `reference` for the reason.
 
     Returns
     -------
@@ -104,6 +113,7 @@ def references(dimer: Dimer, r: ArrayLike, tiers: str | Sequence[str] = "auto") 
     InputError
         As `reference`.
     """
-    wanted = tuple(TIERS) if tiers == "auto" else (tiers,) if isinstance(tiers, str) else tiers
+    auto = tuple(tier for tier in TIERS if not tier.startswith("dft:"))
+    wanted = auto if tiers == "auto" else (tiers,) if isinstance(tiers, str) else tiers
     found = {tier: reference(dimer, tier, r) for tier in wanted}
     return {tier: curve for tier, curve in found.items() if isinstance(curve, Curve)}

@@ -75,9 +75,7 @@ def bond(
         assert at.axial_force is not None
         return float(at.energy[0]), -float(at.axial_force[0])
 
-    r_e = float(
-        brentq(lambda r: values(r)[1], curve.r[lowest - 1], curve.r[lowest + 1], xtol=1e-8)
-    )
+    r_e = float(brentq(lambda r: values(r)[1], curve.r[lowest - 1], curve.r[lowest + 1], xtol=1e-8))
     stiffness = (values(r_e + _STEP)[1] - values(r_e - _STEP)[1]) / (2 * _STEP)
     return Bond(
         r_e=r_e,

@@ -2,9 +2,9 @@
 
 The table is bundled with its sources and checked when it is read. Dissociation energies lead to
 neutral ground-state atoms (H2+ to H + H⁺, HeH+ to He + H⁺) in their lowest fine-structure level, so
-they contain the atoms' spin–orbit coupling, which most calculations leave out. Such a calculation
-compares with ``D_e + spin_orbit_atoms``; the coupling inside the molecule, which matters for ²Π
-states (CH, OH, SH, NO), is not included in that column.
+they contain the atoms' spin–orbit coupling, which most calculations leave out, and, in ²Π states
+(CH, OH, SiH, SH, NO), the molecule's own. Such a calculation compares with
+``D_e + spin_orbit_atoms − spin_orbit_molecule``, and never more closely than `D_e_uncertainty`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ __all__ = ["COLUMNS", "Constants", "constants", "parse", "table"]
 
 COLUMNS = [
     "symbol1", "symbol2", "charge", "multiplicity", "term", "re_A", "we_cm", "wexe_cm",
-    "D0_eV", "De_eV", "so_atoms_eV", "source", "flag", "note",
+    "D0_eV", "De_eV", "De_uncertainty_eV", "so_atoms_eV", "so_molecule_eV", "source", "flag",
+    "note",
 ]  # fmt: skip
 """The columns of the table, in this order."""
 
@@ -60,13 +61,21 @@ def _entry(row: Mapping[str, str]) -> tuple[Dimer, Constants]:
         raise ValueError(f"unknown flag {row['flag']!r}")
     if not row["source"]:
         raise ValueError("no source")
+    depth, uncertainty = _needed(row, "De_eV"), _number(row, "De_uncertainty_eV")
+    if uncertainty is not None and not 0 < uncertainty < depth:
+        raise ValueError(f"De_uncertainty_eV is {uncertainty}, not between 0 and De_eV")
+    molecule = _number(row, "so_molecule_eV")
+    if molecule and "Sigma" in row["term"]:
+        raise ValueError(f"a {row['term']} state has no first-order spin–orbit coupling")
     return dimer, Constants(
         r_e=_needed(row, "re_A"),
         omega_e=_number(row, "we_cm"),
         omega_e_x_e=_number(row, "wexe_cm"),
         D_0=_needed(row, "D0_eV"),
-        D_e=_needed(row, "De_eV"),
+        D_e=depth,
+        D_e_uncertainty=uncertainty,
         spin_orbit_atoms=_number(row, "so_atoms_eV"),
+        spin_orbit_molecule=molecule,
         term=row["term"],
         source=row["source"],
         note=row["note"],

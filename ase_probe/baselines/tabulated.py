@@ -138,7 +138,13 @@ def of_reference(
     # A minimum over curves holds only where all of them do.
     holds = np.logical_and.reduce([inside for _, inside in parts])
     if not holds.any():
-        reasons = " ".join(dict.fromkeys(mask.reason for mask in reference.masks))
+        there = [
+            mask.reason
+            for mask in reference.masks
+            if (not mask.branches or set(mask.branches) & set(names))
+            and np.any((r >= mask.r_min) & (r <= mask.r_max))
+        ]
+        reasons = " ".join(dict.fromkeys(there))
         return Unavailable(
             f"{reference.tier} has no usable point for {reference.dimer} at these distances. "
             f"{reasons}".strip()

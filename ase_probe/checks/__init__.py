@@ -20,10 +20,12 @@ from ase_probe.checks import (
 from ase_probe.checks.case import Case
 from ase_probe.checks.profiles import PROFILES, Profile, read_thresholds
 from ase_probe.checks.shape import noise
+from ase_probe.checks.symmetry import CHANGES
 from ase_probe.curve import Finding
 from ase_probe.errors import InputError
 
 __all__ = [
+    "CHANGES",
     "CHECKS",
     "PROFILES",
     "Case",
@@ -52,6 +54,7 @@ CHECKS: dict[str, Callable[[Case], Finding]] = {
     "compression.zbl": compression.zbl,
     "compression.r_trust": trust.r_trust,
     "consistency.force": consistency.force,
+    **CHANGES,
     "bare_nuclei.coulomb": bare_nuclei.coulomb,
 }
 """Id -> check, in the order in which they are reported."""

@@ -14,7 +14,7 @@ from ase_probe.checks.profiles import MD, Profile
 from ase_probe.checks.shape import Slope, Well, find_well, noise, slope
 from ase_probe.checks.thresholds import score, verdict
 from ase_probe.checks.walk import Walk, walk_inward
-from ase_probe.curve import Constants, Curve, Finding
+from ase_probe.curve import Constants, Curve, Finding, Repeats
 from ase_probe.dimer import Dimer, mean_radius
 from ase_probe.model import ModelCard
 
@@ -44,6 +44,8 @@ class Case:
         Why there is none.
     profile
         What the model is wanted for: threshold table and cap.
+    repeats
+        The same pair asked for in other ways, or `None`.
     """
 
     dimer: Dimer
@@ -54,6 +56,7 @@ class Case:
     own_curves: tuple[Curve, ...] = ()
     own_missing: str = ""
     profile: Profile = MD
+    repeats: Repeats | None = None
 
     @cached_property
     def noise(self) -> float:
@@ -184,6 +187,7 @@ class Case:
         reference: float | None = None,
         scored: bool = True,
         source: str = "",
+        unit: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> Finding:
         """Return a finding judged by the threshold table.
@@ -206,6 +210,8 @@ class Case:
             `False` when another check already scores this failure.
         source
             Source of the reference; the threshold's own source is added.
+        unit
+            Unit of value and limits, when it is not the row's.
         details
             Further numbers.
         """
@@ -217,7 +223,7 @@ class Case:
             dimer=self.dimer.name,
             status=verdict(measured, limits),
             value=value,
-            unit=threshold.unit,
+            unit=unit or threshold.unit,
             reference=reference,
             threshold=limits,
             score=score(measured, limits) if threshold.scored and scored else None,

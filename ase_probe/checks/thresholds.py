@@ -59,6 +59,9 @@ class Threshold:
 _BOND = (
     "what a careful fit reaches; 7net-0 against its own PBE, N2 +0.19 and H2 +0.27 eV, would warn"
 )
+_SAME = Threshold(
+    "eV", Limit(0.0001), Limit(0.001), "nothing has changed; a tenth of a meV is rounding"
+)
 _ZERO = Threshold("points", Limit(0), Limit(0), "a number at every point from 0.2 Å outward")
 
 THRESHOLDS: dict[str, Threshold] = {
@@ -118,6 +121,17 @@ THRESHOLDS: dict[str, Threshold] = {
         Limit(0.050, 1e-2),
         "absolute plus relative part: noise floor of single precision 0.2–2 meV/Å",
     ),
+    "consistency.rotation": Threshold(
+        "eV", Limit(0.0002), Limit(0.010), "float32 models: at most 0.14 meV at 0.6 r_e"
+    ),
+    "consistency.rotation:force": Threshold(
+        "eV/Å", Limit(0.001, 1e-4), Limit(0.010, 1e-3), "absolute plus relative part; ten times it"
+    ),
+    "consistency.translation": _SAME,
+    "consistency.permutation": _SAME,
+    "consistency.box": _SAME,
+    "consistency.repeat": _SAME,
+    "consistency.batch": _SAME,
     "robustness.exception": _ZERO,
     "robustness.finite": _ZERO,
     "robustness.forces": _ZERO,

@@ -69,6 +69,7 @@ def text_plot(
     references: Mapping[str, Curve] | None = None,
     *,
     name: str = "",
+    drawn: str = "model",
     width: int = 60,
     height: int = 12,
 ) -> str:
@@ -82,6 +83,8 @@ def text_plot(
         Tier -> curve, relative to the separated fragments; drawn as letters.
     name
         Put into the title.
+    drawn
+        What the line is called in the legend.
     """
     references = references or {}
     base, base_name = zero(curve)
@@ -166,7 +169,7 @@ def text_plot(
         legend.append(f"▲ above, up to {quantity(float(np.nanmax(energy)), 'eV')}")
     if (~np.isfinite(energy)).any():
         legend.append(f"× no finite energy, {int((~np.isfinite(energy)).sum())} points")
-    line = " " * 8 + "⣿ model"
+    line = " " * 8 + f"⣿ {clean(drawn)}"
     for item in legend:
         if len(line) + len(item) + 3 > width + 8:
             lines.append(line)

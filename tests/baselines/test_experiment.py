@@ -4,7 +4,7 @@ from ase_probe.baselines import constants
 from ase_probe.baselines.experiment import COLUMNS, parse, table
 from ase_probe.dimer import Dimer
 from ase_probe.errors import InputError
-from ase_probe.units import EV_PER_CM
+from ase_probe.units import EV_PER_CM, HARTREE
 
 # (2J + 1, cm⁻¹) of the ground terms, NIST Atomic Spectra Database. Atoms left out have S states.
 FINE_STRUCTURE = {
@@ -92,6 +92,50 @@ def test_s_state_atoms_have_no_spin_orbit(name):
     assert constants(Dimer.parse(name)).spin_orbit_atoms == 0.0
 
 
+# cm⁻¹; K. P. Huber and G. Herzberg, Constants of Diatomic Molecules (1979)
+SPLITTING = {"CH": 28.1, "OH": -139.2, "SiH": 142.8, "SH": -376.8, "NO": 123.1}
+
+
+@pytest.mark.parametrize("dimer", table(), ids=str)
+def test_spin_orbit_of_the_molecule(dimer):
+    """The lower component of a ²Π term lies |A|/2 below its mean; Σ terms are not split."""
+    row = table()[dimer]
+    assert ("Pi" in row.term) == (dimer.name in SPLITTING)
+    expected = abs(SPLITTING.get(dimer.name, 0.0)) / 2 * EV_PER_CM
+    assert row.spin_orbit_molecule == pytest.approx(expected, abs=6e-6)
+
+
+def test_what_a_calculation_without_spin_orbit_coupling_should_find():
+    row = constants(Dimer.parse("OH"))
+    assert row.D_e_without_spin_orbit == pytest.approx(4.64 + 0.0097 - 0.00863)
+    assert constants(Dimer.parse("N2")).D_e_without_spin_orbit == 9.9023
+
+
+@pytest.mark.parametrize("dimer", table(), ids=str)
+def test_certain_rows_state_an_uncertainty_and_others_none(dimer):
+    row = table()[dimer]
+    assert (row.D_e_uncertainty is None) == row.uncertain
+    if row.D_e_uncertainty is not None:
+        assert 1e-6 <= row.D_e_uncertainty <= 0.1
+        assert row.D_e_uncertainty < 0.04 * row.D_e
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "other"),
+    [
+        ("C2", "D_0", 6.24), ("C2", "D_0", 6.30), ("ClF", "D_0", 2.557), ("F2", "D_0", 1.606),
+        ("LiH", "D_e", 2.5154), ("Li2", "D_e", 8516.8 * EV_PER_CM),
+        ("Na2", "D_e", 6022.03 * EV_PER_CM), ("K2", "D_e", 4450.9 * EV_PER_CM),
+        ("Mg2", "D_e", 430.5 * EV_PER_CM), ("Ar2", "D_e", 99.3 * EV_PER_CM),
+        ("Ne2", "D_e", 29.4 * EV_PER_CM), ("Xe2", "D_e", 196.1 * EV_PER_CM),
+        ("Kr2", "D_e", 0.0173), ("H2", "D_e", 0.17447593 * HARTREE),
+    ],
+)  # fmt: skip
+def test_values_in_the_notes_lie_within_it(name, column, other):
+    row = constants(Dimer.parse(name))
+    assert abs(getattr(row, column) - other) <= row.D_e_uncertainty * (1 + 1e-9)
+
+
 def test_the_table_is_read_only():
     with pytest.raises(TypeError):
         table()[Dimer.parse("H2")] = None
@@ -100,7 +144,8 @@ def test_the_table_is_read_only():
 ROW = {
     "symbol1": "H", "symbol2": "H", "charge": "0", "multiplicity": "1", "term": "1Sigma_g+",
     "re_A": "0.74", "we_cm": "4401", "wexe_cm": "", "D0_eV": "4.478", "De_eV": "4.748",
-    "so_atoms_eV": "", "source": "somebody", "flag": "", "note": "",
+    "De_uncertainty_eV": "", "so_atoms_eV": "", "so_molecule_eV": "", "source": "somebody",
+    "flag": "", "note": "",
 }  # fmt: skip
 
 
@@ -112,6 +157,8 @@ def test_empty_cells_are_none():
     row = parse(text())[Dimer.parse("H2")]
     assert row.spin_orbit_atoms is None
     assert row.omega_e_x_e is None
+    assert row.D_e_uncertainty is None
+    assert row.spin_orbit_molecule is None
     assert row.D_e == 4.748
 
 
@@ -128,6 +175,11 @@ def test_empty_cells_are_none():
         {"De_eV": "nan"},
         {"we_cm": "fast"},
         {"flag": "perhaps"},
+        {"De_uncertainty_eV": "0"},
+        {"De_uncertainty_eV": "5"},
+        {"De_uncertainty_eV": "much"},
+        {"so_molecule_eV": "0.01"},
+        {"so_molecule_eV": "-0.01"},
         {"source": ""},
         {"note": "one,too many"},
     ],

@@ -6,31 +6,42 @@ import numpy as np
 import pytest
 
 from ase_probe.baselines import TIERS, Unavailable, reference, references
+from ase_probe.baselines.tabulated import TABULATED, shipped
 from ase_probe.curve import Curve
 from ase_probe.dimer import Dimer
 from ase_probe.errors import InputError
 
 GRID = np.geomspace(0.02, 10.0, 80)
-AVAILABLE = {
-    "H2": {"exact", "analytic:zbl"},
-    "H2+": {"exact"},
-    "HeH++": {"exact"},
+FORMULAS = {
+    "H2": {"exact", "analytic:united-atom", "analytic:nlh", "analytic:zbl"},
+    "H2+": {"exact", "analytic:united-atom"},
+    "HeH++": {"exact", "analytic:united-atom"},
     "H2++": {"analytic:coulomb"},
-    "N2": {"analytic:zbl"},
+    "N2": {"analytic:nlh", "analytic:zbl"},
+    "NaCl": {"analytic:nlh", "analytic:zbl", "analytic:ion-pair"},
     "H2@3": {"analytic:zbl"},
-    "HeH+": set(),
     "N2+": set(),
 }
+# What is computed and shipped grows with the data.
+STORED = {
+    name: {tier for tier in (*TABULATED, "exact") if shipped(name, tier)} for name in FORMULAS
+}
+AVAILABLE = {name: tiers | STORED[name] for name, tiers in FORMULAS.items()}
 CURVES = [(name, tier) for name, tiers in AVAILABLE.items() for tier in sorted(tiers)]
+FORMULA_CURVES = [(name, tier) for name, tiers in FORMULAS.items() for tier in sorted(tiers)]
 
 
 def test_ids():
-    assert set(TIERS) == {"analytic:coulomb", "analytic:zbl", "exact"}
+    analytic = {"coulomb", "united-atom", "nlh", "zbl", "ion-pair"}
+    computed = {"wavefunction", "dft:pbe", "dft:r2scan", "dft:wb97m-v"}
+    assert set(TIERS) == {"exact", *(f"analytic:{name}" for name in analytic), *computed}
+    assert list(TIERS)[:2] == ["exact", "wavefunction"]  # what is best comes first
 
 
 @pytest.mark.parametrize(("name", "tiers"), AVAILABLE.items())
-def test_auto_is_everything_available(name, tiers):
-    assert set(references(Dimer.parse(name), GRID)) == tiers
+def test_auto_is_everything_available_but_density_functionals(name, tiers):
+    found = set(references(Dimer.parse(name), GRID))
+    assert found == {tier for tier in tiers if not tier.startswith("dft:")}
 
 
 @pytest.mark.parametrize("name", AVAILABLE)
@@ -53,22 +64,29 @@ def test_a_curve_says_what_it_is_worth(name, tier):
     assert provenance["source"]
     assert provenance["level"]
     assert isinstance(provenance["truth"], bool)
-    assert provenance["uncertainty_eV"] is not None or provenance["relative_uncertainty"]
-    assert set(provenance) == {
+    keys = {
         "tier", "level", "zero", "source", "uncertainty_eV", "relative_uncertainty", "valid_r",
         "truth",
     }  # fmt: skip
-    assert json.loads(json.dumps(provenance)) == provenance
     low, high = provenance["valid_r"]
-    assert curve.r.tolist() == [r for r in GRID if low <= r <= high]
+    between = [r for r in GRID if low <= r <= high]
+    if tier in STORED[name]:
+        assert set(provenance) >= keys | {"branch", "two_s", "masks", "date", "versions"}
+        assert set(curve.r) <= set(between)  # masked ranges are left out
+        assert provenance["truth"] is not tier.startswith("dft:")
+    else:
+        assert set(provenance) == keys
+        assert provenance["uncertainty_eV"] is not None or provenance["relative_uncertainty"]
+        assert curve.r.tolist() == between
+    assert json.loads(json.dumps(provenance)) == provenance
     assert curve.atom_energies is None
 
 
-@pytest.mark.parametrize(("name", "tier"), CURVES)
+@pytest.mark.parametrize(("name", "tier"), FORMULA_CURVES)
 def test_forces_are_the_derivative_and_balance(name, tier):
     dimer = Dimer.parse(name)
     curve = reference(dimer, tier, GRID)
-    for r, force in zip(curve.r[:-1:6], curve.axial_force[:-1:6], strict=True):
+    for r, force in zip(curve.r[1:-1:6], curve.axial_force[1:-1:6], strict=True):
         h = 1e-4 * r
         near = reference(dimer, tier, np.array([r - 2 * h, r - h, r + h, r + 2 * h]))
         numeric = near.energy @ np.array([-1, 8, -8, 1]) / (12 * h)
@@ -77,7 +95,9 @@ def test_forces_are_the_derivative_and_balance(name, tier):
     assert np.all(curve.forces[:, :, :2] == 0)
 
 
-@pytest.mark.parametrize(("name", "tier"), [c for c in CURVES if c[1] != "analytic:zbl"])
+@pytest.mark.parametrize(
+    ("name", "tier"), [c for c in FORMULA_CURVES if c[1] in ("exact", "analytic:coulomb")]
+)
 def test_truth_vanishes_at_infinity(name, tier):
     dimer = Dimer.parse(name)
     curve = reference(dimer, tier, np.array([500.0]))
@@ -129,3 +149,12 @@ def test_the_data_is_found_from_any_directory(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["4.74773", "8.115"]
+
+
+def test_a_reference_needs_no_pyscf():
+    code = (
+        "import sys; from ase_probe.baselines import references; from ase_probe.dimer import Dimer;"
+        "references(Dimer.parse('N2'), [0.5, 1.1]); print('pyscf' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
