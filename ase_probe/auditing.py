@@ -23,8 +23,9 @@ from ase_probe.engine import Progress
 from ase_probe.errors import InputError
 from ase_probe.grids import grid as make_grid
 from ase_probe.model import ModelCard
+from ase_probe.refine import extra
 from ase_probe.repeats import PER_DIMER, repeat
-from ase_probe.scan import scan
+from ase_probe.scan import extend, scan
 from ase_probe.suites import suite as make_suite
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "audit_many"]
 
+_REFINEMENTS = 2  # the first fills the wall, the second looks at what it found
 _DENSE = np.geomspace(0.1, 10.0, 600)  # Å; where the labels' own curves are evaluated
 
 
@@ -135,10 +137,25 @@ def audit(
             del curves[dimer.name]
             refused[dimer] = _blind(dimer, f"{card.name} gave the energy of the neutral pair")
 
+    if isinstance(grid, str) and grid == "standard":
+        for turn in range(_REFINEMENTS):
+            asked = [dimer for dimer in asked if dimer.name in curves]
+            more = {
+                dimer: extra(
+                    dimer,
+                    curves[dimer.name],
+                    cutoff=card.cutoff,
+                    cap=chosen.cap,
+                    at_cutoff=turn == 0,
+                )
+                for dimer in asked
+            }
+            curves = extend(probe.evaluator, asked, curves, more, steps.next())
+
     again: dict[str, Repeats] = {}
     if repeating:
         bound = [d for d in asked if d.name in curves and d.electrons]
-        again = repeat(probe.evaluator, bound, curves, steps.next())
+        again = repeat(probe.evaluator, bound, curves, steps.next(last=True))
 
     references: dict[str, Mapping[str, Curve]] = {}
     findings: list[Finding] = []
@@ -179,6 +196,7 @@ def audit(
             "grid": grid if isinstance(grid, str) else "custom",
             "dimers": [dimer.name for dimer in wanted],
             "points": sum(map(len, curves.values())),
+            "refined": sum(int(c.provenance.get("refined", 0)) for c in curves.values()),
         },
         curves=curves,
         references=references,
@@ -204,7 +222,7 @@ def _named(
 
 
 class _Steps:
-    """One progress over two steps, each of which counts from nothing."""
+    """One progress over several steps, each of which counts from nothing."""
 
     def __init__(self, progress: Progress | None, later: int) -> None:
         self.progress = progress
@@ -215,10 +233,12 @@ class _Steps:
         if self.progress is not None:
             self.progress(self.before + done, self.before + total + self.later)
 
-    def next(self) -> _Steps:
-        """Begin the second step."""
-        # Dimers that turned out to be beyond the model are not asked again.
-        self.before, self.later = self.total, 0
+    def next(self, *, last: bool = False) -> _Steps:
+        """Begin another step; what comes later is counted by the last one itself."""
+        self.before += self.total
+        self.total = 0
+        if last:
+            self.later = 0
         return self
 
 

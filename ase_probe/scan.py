@@ -20,7 +20,7 @@ from ase_probe.grids import grid
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["scan"]
+__all__ = ["extend", "scan"]
 
 _AT_ONCE = 20_000  # structures in memory
 
@@ -51,10 +51,7 @@ def scan(
         that leaving out its charge (but not its spin) changes the energy at four distances; next to
         nothing betrays a model that ignores charge, `None` says that the model gave no answer.
     """
-    given = {
-        "charge": evaluator.card.uses_charge is not False,
-        "spin": evaluator.card.uses_spin is not False,
-    }
+    given = _given(evaluator)
     radii = {dimer: grid(grid_name, dimer, evaluator.card.cutoff) for dimer in dimers}
     symbols = sorted({s for dimer in dimers if not dimer.charge for s in dimer.symbols})
     total = len(symbols) + sum(len(r) + len(_twins(dimer, r)) for dimer, r in radii.items())
@@ -87,6 +84,87 @@ def scan(
     return {
         name: curve if dimer.charge else _with_atoms(curve, dimer, energies, failures)
         for (name, curve), dimer in zip(curves.items(), radii, strict=True)
+    }
+
+
+def extend(
+    evaluator: Evaluator,
+    dimers: Sequence[Dimer],
+    curves: Mapping[str, Curve],
+    radii: Mapping[Dimer, np.ndarray],
+    progress: Progress | None = None,
+) -> dict[str, Curve]:
+    """Evaluate further distances and return the curves with them.
+
+    Parameters
+    ----------
+    evaluator
+        The loaded model.
+    dimers
+        Those of `curves`, in order.
+    curves
+        Dimer name -> the curve so far.
+    radii
+        Dimer -> further distances (n,), Å, none of them in its curve; dimers without any are kept.
+    progress
+        Called with (structures done, structures in all).
+
+    Returns
+    -------
+    dict
+        Dimer name -> curve; ``provenance["refined"]`` counts the points added.
+    """
+    given = _given(evaluator)
+    wanted = {dimer: r for dimer, r in radii.items() if len(r)}
+    total, done = sum(map(len, wanted.values())), 0
+    found = dict(curves)
+    for group in _groups(wanted):
+        structures = [dimer.atoms(x, **given) for dimer in group for x in wanted[dimer]]
+        before = done
+
+        def report(part: int, _: int, before: int = before) -> None:
+            if progress is not None:
+                progress(before + part, total)
+
+        answer = evaluator.evaluate(structures, report)
+        done += len(structures)
+        start = 0
+        for dimer in group:
+            here = slice(start, start + len(wanted[dimer]))
+            start = here.stop
+            found[dimer.name] = _joined(found[dimer.name], wanted[dimer], answer, here)
+    return {dimer.name: found[dimer.name] for dimer in dimers}
+
+
+def _joined(curve: Curve, r: np.ndarray, answer: Evaluation, here: slice) -> Curve:
+    """The curve with further points in their places."""
+    every = np.concatenate([curve.r, r])
+    order = np.argsort(every, kind="stable")
+    place = {int(old): new for new, old in enumerate(order)}
+    failures = {place[i]: message for i, message in curve.failures.items()} | {
+        place[len(curve.r) + i - here.start]: message
+        for i, message in answer.failures.items()
+        if here.start <= i < here.stop
+    }
+    forces = None
+    if curve.forces is not None:
+        forces = np.concatenate([curve.forces, np.stack(answer.forces[here])])[order]
+    refined = int(curve.provenance.get("refined", 0)) + len(r)
+    return replace(
+        curve,
+        r=every[order],
+        energy=np.concatenate([curve.energy, answer.energy[here]])[order],
+        forces=forces,
+        failures=failures,
+        provenance={**curve.provenance, "refined": refined},
+    )
+
+
+def _given(evaluator: Evaluator) -> dict[str, bool]:
+    """Which of charge and spin the model is told."""
+    return {
+        "charge": evaluator.card.uses_charge is not False,
+        "spin": evaluator.card.uses_spin is not False,
     }
 
 
