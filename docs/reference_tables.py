@@ -16,7 +16,7 @@ from ase_probe import cli, models
 from ase_probe.baselines import TIERS
 from ase_probe.baselines.quantum.methods import METHODS
 from ase_probe.baselines.tabulated import TABULATED
-from ase_probe.checks import CHECKS
+from ase_probe.checks import CHECKS, PROFILES
 from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS, Cap, Limit, Threshold
 from ase_probe.engine.opening import install_command
 from ase_probe.grids import GRIDS
@@ -168,6 +168,19 @@ def allowances_table() -> str:
     )
 
 
+def profiles_table() -> str:
+    """Every profile: what for, how high, what it asks of a barrier, and what counts."""
+    rows = []
+    for name, profile in PROFILES.items():
+        barrier = profile.row("compression.barrier")
+        limits = f"≥ {barrier.passes.absolute:g} eV, < {barrier.fails.absolute:g} eV fails"
+        cap = f"{profile.cap:g} eV"
+        if name == "radiation":
+            limits, cap = "≥ `--t-max`, less fails", "`--t-max`"
+        rows.append((f"`{name}`", profile.purpose, cap, limits, ", ".join(profile.groups)))
+    return table(("profile", "for", "walls up to", "barrier", "groups that count"), rows)
+
+
 def statuses_table() -> str:
     """Every status of a finding."""
     return table(
@@ -226,6 +239,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "checks": checks_table,
     "thresholds": thresholds_table,
     "allowances": allowances_table,
+    "profiles": profiles_table,
     "statuses": statuses_table,
     "suites": suites_table,
     "grids": grids_table,

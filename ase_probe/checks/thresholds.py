@@ -132,6 +132,30 @@ THRESHOLDS: dict[str, Threshold] = {
     "consistency.box": _SAME,
     "consistency.repeat": _SAME,
     "consistency.batch": _SAME,
+    "cutoff.jump": Threshold(
+        "eV",
+        Limit(0.0001),
+        Limit(0.001),
+        "energy that a pair gains each time it crosses the cutoff",
+    ),
+    "cutoff.jump:force": Threshold(
+        "eV/Å", Limit(0.005), Limit(0.050), "float32 forces are good to about 2 meV/Å"
+    ),
+    "cutoff.cliff": Threshold(
+        "eV/Å", Limit(0.1), Limit(0.5), "7net-0 NaCl: 1.41 eV/Å at 4.75 Å, bare charges have 0.64"
+    ),
+    "long_range.tail": Threshold(
+        "eV", Limit(0.005, 0.10), Limit(0.025, 0.30), "kT at 60 and 300 K, or 10 and 30 %"
+    ),
+    "smoothness.noise": Threshold(
+        "eV", Limit(0.0005), Limit(0.005), "float32 models on total energies: 0.2 to 4 meV"
+    ),
+    "smoothness.kink": Threshold(
+        "eV/Å",
+        Limit(0.05, 0.01),
+        Limit(0.5, 0.10),
+        "absolute plus relative part; ten times the floor of single precision",
+    ),
     "robustness.exception": _ZERO,
     "robustness.finite": _ZERO,
     "robustness.forces": _ZERO,

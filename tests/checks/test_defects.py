@@ -435,7 +435,7 @@ def test_selection():
     assert select(["compression"]) == tuple(c for c in CHECKS if c.startswith("compression."))
     assert select(["dissociation.D_e"]) == ("dissociation.D_e",)
     with pytest.raises(InputError, match="allowed: bare_nuclei, compression"):
-        select(["smoothness"])
+        select(["beauty"])
 
 
 def test_findings_carry_what_the_reader_needs():
