@@ -39,8 +39,8 @@ def kink(case: Case) -> Finding:
     """Largest jump of the force between neighbours, eV/Å, beyond what it does around them.
 
     |ΔF| less twice the largest slope of F in the three intervals on either side, from 0.2 Å
-    outward, below the profile's cap, outside any hole and not at the cutoff. Where the labels' own curve has a kink (a
-    crossing of spin states) the verdict is `warn` at most.
+    outward, below the profile's cap, outside any hole and not at the cutoff. Where the labels' own
+    curve has a kink (a crossing of spin states) the verdict is `warn` at most.
     """
     check = "smoothness.kink"
     force = case.curve.axial_force

@@ -24,6 +24,7 @@ from ase_probe.report import digest
 from ase_probe.report.numbers import MISSING, NBSP, clean, limits, percent, quantity
 from ase_probe.report.overview import COLUMNS, holes, overview
 from ase_probe.report.traces import finite, plots, to_json
+from ase_probe.report.verdict import paragraph
 from ase_probe.serialize import write_atomic
 
 __all__ = ["write_html"]
@@ -104,6 +105,7 @@ def _verdict(audit: Audit, label: str, anchors: Mapping[str, str], *, alone: boo
         f"</span> <strong>{_esc(label)}</strong> "
         f'<span class="muted">({_esc(digest.who(audit))})</span> '
         f"{escape(digest.headline(audit))}</p>"
+        + (f"<p>{escape(plain)}</p>" if (plain := paragraph(audit)) else "")
         + (f'<ul class="stories">{stories}</ul>' if stories else "")
         + _holes(audit, anchors)
         + _overview(audit, label, anchors)

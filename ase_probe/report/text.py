@@ -18,6 +18,7 @@ from ase_probe.report import digest
 from ase_probe.report.numbers import MISSING, NBSP, clean, limits, quantity
 from ase_probe.report.overview import COLUMNS, holes, overview
 from ase_probe.report.plot import text_plot
+from ase_probe.report.verdict import paragraph
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,6 +128,9 @@ def _verdict(audit: Audit, width: int) -> list[Line]:
         0,
         first=[(f"{word}  ", worst if judged else "dim")],
     )
+    plain = paragraph(audit)
+    if plain:
+        lines += [[], *_flow([(plain, "")], width, 0)]
     stories = digest.telling(audit)
     if stories:
         lines.append([])

@@ -100,7 +100,7 @@ def test_verdict_comes_first_and_the_next_command_last():
     lines = text(quick_audit()).splitlines()
     assert lines[0].startswith("FAIL  7net-0 (PBE(+U), VASP PAW, trained on MPtrj) scores 0.61")
     assert "5 findings fail on 3 of 6 dimers and 1 warns" in " ".join(lines[:3])
-    assert any("guards a hole" in line and "compression.barrier" in line for line in lines[:8])
+    assert any("guards a hole" in line and "compression.barrier" in line for line in lines[:14])
     assert lines[-1].strip() == "ase-probe audit 7net-0 --suite quick --html report.html"
 
 
@@ -137,7 +137,7 @@ def test_many_unjudged_findings_do_not_bury_a_failure():
     lines = text(replace(audit, findings=noise + audit.findings)).splitlines()
     assert len(lines) < 90
     assert "more, for other reasons" in "\n".join(lines)
-    assert any("compression.barrier" in line for line in lines[:10])
+    assert any("compression.barrier" in line for line in lines[:16])
 
 
 def test_a_long_list_of_failing_dimers_is_cut_but_names_all():
