@@ -61,13 +61,14 @@ def _matbench(dimer: Dimer, cutoff: float | None) -> np.ndarray:
 
 
 def _arena(dimer: Dimer, cutoff: float | None) -> np.ndarray:
-    """MLIP Arena: 0.9 r_cov to 3.1 r_vdW (6 Å where unknown) in steps of 0.01 Å.
+    """MLIP Arena: 0.9 r_cov to 3.1 r_vdW (6 Å where unknown), ends included, every 0.01 Å or so.
 
     r_cov and r_vdW are radii of one atom; for two elements their mean.
     """
     covalent, vdw = mean_radius(dimer.symbols, "covalent"), mean_radius(dimer.symbols, "vdw")
     start = 0.9 * (covalent if covalent is not None else dimer.covalent_sum / 2)
-    return np.arange(start, 3.1 * vdw if vdw is not None else 6.0, 0.01)
+    end = 3.1 * vdw if vdw is not None else 6.0
+    return np.linspace(start, end, int((end - start) / 0.01))
 
 
 def _ml_peg(dimer: Dimer, cutoff: float | None) -> np.ndarray:

@@ -238,15 +238,15 @@ def test_models_by_word_and_how_to_get_them(monkeypatch):
 
 
 def test_tasks_and_checkpoints_of_one_among_many():
-    from ase_probe.cli import _for_model
+    from ase_probe.cli.audit import for_model
 
     models = ("uma-s-1p2", "7net-0")
-    assert _for_model((), "7net-0", models) is None
-    assert _for_model(("omat",), "7net-0", models) == "omat"
-    assert _for_model(("uma-s-1p2=omat",), "uma-s-1p2", models) == "omat"
-    assert _for_model(("uma-s-1p2=omat",), "7net-0", models) is None
-    assert _for_model(("mpa", "uma-s-1p2=omat"), "uma-s-1p2", models) == "omat"
-    assert _for_model(("runs/lr=0.1/a.pt",), "7net-0", models) == "runs/lr=0.1/a.pt"
+    assert for_model((), "7net-0", models) is None
+    assert for_model(("omat",), "7net-0", models) == "omat"
+    assert for_model(("uma-s-1p2=omat",), "uma-s-1p2", models) == "omat"
+    assert for_model(("uma-s-1p2=omat",), "7net-0", models) is None
+    assert for_model(("mpa", "uma-s-1p2=omat"), "uma-s-1p2", models) == "omat"
+    assert for_model(("runs/lr=0.1/a.pt",), "7net-0", models) == "runs/lr=0.1/a.pt"
 
 
 def test_a_task_for_one_model_only(tmp_path):

@@ -263,6 +263,15 @@ def test_a_flat_curve_is_neither_tortuous_nor_monotonic(name):
     assert all(math.isnan(found[key]) for key in ranks)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_what_explodes_raises_nothing(name):
+    r = grid(name, N2)
+    huge = np.where(np.arange(len(r)) % 2, 1e308, -1e308)
+    found = metrics(name, curve(r, huge, huge))
+    assert found[MISSING] == 0
+    assert found.get("tortuosity", math.nan) != 1.0
+
+
 def test_peers_are_shown_and_never_scored():
     assert PEERS.keys() == GRIDS.keys() - {"standard"}
     assert not any("peer" in check or check in PEERS for check in CHECKS)

@@ -42,6 +42,7 @@ _FORCE = (
 )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what explodes gets inf or NaN
 def arena(curve: Curve) -> dict[str, float]:
     """Return MLIP Arena's metrics, all distances from the largest (first) to the smallest (last).
 

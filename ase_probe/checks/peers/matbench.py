@@ -43,6 +43,7 @@ _FIT = 5  # points of the quadratic fit at the minimum
 _ROUGH = (1.5, 3)  # eV of jumps, and flips: a reference with both judges nothing
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what explodes gets inf or NaN
 def matbench(curve: Curve, reference: Curve | None = None, *, dimer: Dimer) -> dict[str, float]:
     """Return Matbench Discovery's metrics, from distances in its window only.
 

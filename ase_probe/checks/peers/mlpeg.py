@@ -23,6 +23,7 @@ _CURVATURE_ZERO = 0.5  # eV/Å²: a smaller curvature has no sign
 _FEWEST = 3  # points
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what explodes gets inf or NaN
 def mlpeg(curve: Curve) -> dict[str, float]:
     """Return ml-peg's metrics, all distances from the largest (first) to the smallest (last).
 

@@ -6,10 +6,10 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
+from ase_probe.cli.shared import stop
 from ase_probe.errors import AseProbeError
 
 __all__ = ["baseline"]
@@ -50,7 +50,7 @@ def show(dimer: str, folder: Path | None, plot: bool) -> None:
             stored |= {e.tier: e for e in entries([pair.name], TABULATED, folder=folder)}
         lines = show_lines(pair, found, constants(pair), stored=stored, plot=plot)
     except AseProbeError as error:
-        _stop(str(error))
+        stop(str(error))
     click.echo("\n".join(lines))
 
 
@@ -79,13 +79,13 @@ def list_curves(
             if all(word.lower() in f"{entry.tier} {entry.level}".lower() for word in rest)
         ]
     except AseProbeError as error:
-        _stop(str(error))
+        stop(str(error))
     if as_json:
         click.echo(json.dumps([asdict(entry) for entry in rows], indent=2, ensure_ascii=False))
     elif rows:
         click.echo("\n".join(list_lines(rows)))
     if not rows:
-        _stop("No curve fits; `ase-probe baseline list` shows all.")
+        stop("No curve fits; `ase-probe baseline list` shows all.")
 
 
 def _picked(
@@ -150,16 +150,11 @@ def build(
         try:
             built = compute(dimers, tier, folder=folder, jobs=jobs, points=points, progress=told)
         except AseProbeError as error:
-            _stop(str(error))
+            stop(str(error))
         except ImportError as error:
-            _stop(f"{error}. PySCF computes the curves: pip install 'ase-probe[pyscf]'")
+            stop(f"{error}. PySCF computes the curves: pip install 'ase-probe[pyscf]'")
     for name, path in built.files.items():
         click.echo(f"{name}: {path}")
     for why in built.failed.values():
         click.echo(f"ase-probe: {why}", err=True)
     sys.exit(2 if built.failed else 0)
-
-
-def _stop(message: str) -> NoReturn:
-    click.echo(f"ase-probe: {message}", err=True)
-    sys.exit(2)
