@@ -7,6 +7,7 @@ coverage; they never score, neither well nor badly.
 from __future__ import annotations
 
 import datetime
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -19,7 +20,8 @@ from ase_probe import checks as battery
 from ase_probe.calculator import Probe
 from ase_probe.curve import Audit, Curve, Finding, Repeats
 from ase_probe.dimer import Dimer, ground_multiplicity
-from ase_probe.engine import Progress
+from ase_probe.embedded import Embedded, embed
+from ase_probe.engine import Progress, Raised, attempt
 from ase_probe.errors import InputError
 from ase_probe.grids import grid as make_grid
 from ase_probe.model import ModelCard
@@ -29,6 +31,7 @@ from ase_probe.scan import extend, scan
 from ase_probe.suites import suite as make_suite
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
 __all__ = ["audit", "audit_many"]
@@ -40,8 +43,10 @@ _DENSE = np.geomspace(0.1, 10.0, 600)  # Å; where the labels' own curves are ev
 def audit(
     model: str | BaseCalculator,
     *,
-    suite: str = "standard",
+    suite: str | None = None,
     dimers: Sequence[str | Dimer] | None = None,
+    elements: Sequence[str] | None = None,
+    structure: Atoms | str | os.PathLike[str] | None = None,
     grid: str | Sequence[float] = "standard",
     checks: Sequence[str] | None = None,
     baselines: str | Sequence[str] = "auto",
@@ -65,9 +70,16 @@ def audit(
         Registered name, ``package.module:factory``, ``path/file.py:factory``, ASE calculator or
         `Probe`.
     suite
-        ``quick``, ``standard``, ``homonuclear`` or ``all-pairs``; ignored when `dimers` is given.
+        ``quick``, ``standard`` (the default), ``homonuclear`` or ``all-pairs``; ignored when
+        `dimers` is given.
     dimers
         Names such as ``"H2"``, ``"NaCl"``, ``"H2++"``, or `Dimer` objects.
+    elements
+        Chemical symbols: every pair of these, or, with a suite, those of its pairs that are made of
+        these.
+    structure
+        A structure, or a file ASE can read: its closest pairs are pushed together inside it as
+        well, and the pairs of its elements are the suite unless another is named.
     grid
         ``standard``, ``matbench``, ``arena``, ``ml-peg``, or distances in Å.
     checks
@@ -124,8 +136,12 @@ def audit(
     else:
         probe = Probe(model, **options)  # type: ignore[arg-type]
     card = probe.card
+    if structure is not None:
+        structure = _structure(structure)
+        if wanted is None and suite is None and elements is None:
+            elements = list(dict.fromkeys(structure.symbols))
     if wanted is None:
-        wanted = make_suite(suite, card.elements)
+        wanted = _suite(suite, elements, card)
 
     refused = {dimer: why for dimer in wanted if (why := _refusal(card, dimer))}
     asked = [dimer for dimer in wanted if dimer not in refused]
@@ -181,6 +197,11 @@ def audit(
             found, tiers.own_level(card, dimer, curve.r) if case.own_curves else ()
         )
         findings += battery.run(case, selected)
+    if structure is not None:
+        barriers = {f.dimer: f.value for f in findings if f.check == "compression.barrier"}
+        for pushed in embed(probe.evaluator, structure, progress=steps.next(last=True)).values():
+            findings.append(_embedded(pushed, chosen, barriers))
+    peer = battery.PEERS.get(grid) if isinstance(grid, str) else None
     groups = battery.group_scores(findings)
     answered = [name for name, curve in curves.items() if np.isfinite(curve.energy).any()]
     return Audit(
@@ -188,7 +209,7 @@ def audit(
         environment={
             **probe.evaluator.environment,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "suite": "custom" if dimers is not None else suite,
+            "suite": _suite_name(suite, dimers, elements),
             "profile": chosen.name,
             "cap_eV": chosen.cap,
             "groups": list(chosen.groups),
@@ -204,7 +225,93 @@ def audit(
         score=battery.total_score(groups, chosen.groups),
         group_scores=groups,
         coverage=len(answered) / len(wanted),
+        metrics={} if peer is None else {
+            dimer.name: peer(curves[dimer.name], _label_curve(references, dimer), dimer=dimer)
+            for dimer in wanted
+            if dimer.name in curves
+        },
+    )  # fmt: skip
+
+
+def _suite(suite: str | None, elements: Sequence[str] | None, card: ModelCard) -> tuple[Dimer, ...]:
+    """The dimers of a suite, of some elements, or of both."""
+    if elements is None:
+        return make_suite(suite or "standard", card.elements)
+    if not elements:
+        raise InputError("No elements given; name at least one, such as Si.")
+    pairs = make_suite("all-pairs", list(dict.fromkeys(elements)))
+    if suite is None:
+        return pairs
+    asked = set(elements)
+    found = tuple(d for d in make_suite(suite, card.elements) if set(d.symbols) <= asked)
+    if not found:
+        raise InputError(
+            f"Suite {suite!r} has no pair of {', '.join(elements)}; leave the suite out for all "
+            "pairs of these elements."
+        )
+    return found
+
+
+def _suite_name(suite: str | None, dimers: object, elements: object) -> str:
+    if dimers is not None or (elements is not None and suite is None):
+        return "custom"
+    return suite or "standard"
+
+
+def _structure(given: Atoms | str | os.PathLike[str]) -> Atoms:
+    """The structure itself, or what ASE reads from its file."""
+    from ase import Atoms
+    from ase.io import read
+
+    if isinstance(given, Atoms):
+        return given
+    found = attempt(lambda: read(os.fspath(given)))
+    if isinstance(found, Raised):
+        raise InputError(f"Cannot read a structure from {os.fspath(given)!r}: {found.message}.")
+    return found[-1] if isinstance(found, list) else found
+
+
+def _embedded(
+    pushed: Embedded, profile: battery.Profile, vacuum: Mapping[str, float | None]
+) -> Finding:
+    """The barrier of a pair inside the structure, beside the vacuum dimer's."""
+    check = "embedded.barrier"
+    beside = vacuum.get(pushed.dimer.name)
+    reason = pushed.reason
+    if beside is not None:
+        reason += f"; the pair alone has {beside:.3g} eV"
+    limits = profile.row("compression.barrier").at()
+    height = math.nan if pushed.E_b is None else pushed.E_b
+    no_hole = pushed.r_b is None
+    status = battery.verdict(height, limits)
+    if no_hole and status != "pass" and pushed.E_b is not None:
+        status = "unresolved"  # the structure's own walls end before the limit
+    return Finding(
+        check=check,
+        dimer=pushed.dimer.name,
+        status=status,
+        value=pushed.E_b,
+        unit="eV",
+        threshold=limits,
+        reason=reason,
+        source=profile.row("compression.barrier").source,
+        details={
+            "r_b": pushed.r_b,
+            "depth": pushed.depth,
+            "vacuum": beside,
+            "distance": pushed.distance,
+            "indices": list(pushed.indices),
+            "repeats": list(pushed.repeats),
+            "r": pushed.curve.r.tolist(),
+            "energy": pushed.curve.energy.tolist(),
+        },
     )
+
+
+def _label_curve(references: Mapping[str, Mapping[str, Curve]], dimer: Dimer) -> Curve | None:
+    """The curve of the labels' level, which is what matbench compares with."""
+    found = references.get(dimer.name, {})
+    return next((c for name, c in found.items() if name.startswith("labels")), None)
 
 
 def _named(

@@ -279,6 +279,9 @@ class Audit:
         Group -> mean score of its findings.
     coverage
         Fraction of the dimers asked for that the model answered.
+    metrics
+        Dimer name -> another benchmark's own metrics by its own names, where its grid was used;
+        shown, never scored.
     """
 
     card: ModelCard
@@ -289,6 +292,7 @@ class Audit:
     score: float
     group_scores: Mapping[str, float]
     coverage: float
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         counts = Counter(finding.status for finding in self.findings)

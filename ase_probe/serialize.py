@@ -125,6 +125,7 @@ def audit_to_dict(audit: Audit) -> dict[str, Any]:
                 name: {tier: _curve_to_dict(curve) for tier, curve in tiers.items()}
                 for name, tiers in audit.references.items()
             },
+            "metrics": audit.metrics,
         }
     )
     return encoded
@@ -157,6 +158,7 @@ def audit_from_dict(data: Mapping[str, Any]) -> Audit:
             score=_number(data["score"]),
             group_scores={group: _number(score) for group, score in data["group_scores"].items()},
             coverage=_number(data["coverage"]),
+            metrics=_decode(data.get("metrics", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AuditFileError(f"The audit is damaged: {type(error).__name__}: {error}.") from error

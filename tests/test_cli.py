@@ -190,7 +190,7 @@ def test_progress_bar_on_a_terminal():
         ([f"{BROKEN}:not_a_calculator"], ["returned int", "not an ASE calculator"]),
         ([f"{BROKEN}:raising_factory"], ["could not be loaded", "weights not found"]),
         ([f"{BROKEN}:Pair", "--suite", "homonuclear"], ["does not state them"]),
-        (["morse", "--suite", "quick", "--dimers", "H2"], ["exclude each other"]),
+        (["morse", "--suite", "quick", "--dimers", "H2"], ["--dimers excludes"]),
         (["morse", "--html", "."], ["a folder itself"]),
         (["my_model.py"], ["my_model.py:function"]),
         ([], ["Missing argument 'MODEL...'"]),

@@ -21,15 +21,18 @@ from ase_probe.checks import (
     wall,
 )
 from ase_probe.checks.case import Case
+from ase_probe.checks.peers import PEERS
 from ase_probe.checks.profiles import PROFILES, Profile, read_thresholds
 from ase_probe.checks.shape import noise
 from ase_probe.checks.symmetry import CHANGES
+from ase_probe.checks.thresholds import verdict
 from ase_probe.curve import Finding
 from ase_probe.errors import InputError
 
 __all__ = [
     "CHANGES",
     "CHECKS",
+    "PEERS",
     "PROFILES",
     "Case",
     "Profile",
@@ -39,6 +42,7 @@ __all__ = [
     "run",
     "select",
     "total_score",
+    "verdict",
 ]
 
 CHECKS: dict[str, Callable[[Case], Finding]] = {

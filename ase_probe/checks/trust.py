@@ -13,6 +13,7 @@ from ase_probe.curve import Finding
 __all__ = ["r_trust"]
 
 _BAND = (0.08, 0.2, 0.15)  # Å; eV and fraction of E: both must be left
+_RIM = 4  # points
 _FORCE_TOLERANCE = 0.10  # of |F|
 
 
@@ -108,5 +109,7 @@ def _off_force(case: Case, walk: Walk) -> int | None:
     with np.errstate(invalid="ignore"):
         wrong = np.abs(force + gradient) > _FORCE_TOLERANCE * np.abs(force) + 3 * error + 0.05
     wrong |= ~np.isfinite(force)
+    if walk.holes:
+        wrong[max(0, walk.holes[0][0] - _RIM) :] = False  # the rim of a hole belongs to the hole
     steps = np.flatnonzero(wrong)
     return int(steps[0]) if steps.size else None

@@ -29,9 +29,8 @@ _GRIDS = ("standard", "matbench", "arena", "ml-peg")
 @click.option(
     "--suite",
     type=click.Choice(_SUITES),
-    default="standard",
-    show_default=True,
-    help="Which dimers: six, about forty, every element with itself, every pair of elements.",
+    help="Which dimers: six, about forty, every element with itself, every pair of elements.  "
+    "[default: standard]",
 )
 @click.option(
     "--dimers",
@@ -39,6 +38,18 @@ _GRIDS = ("standard", "matbench", "arena", "ml-peg")
     metavar="LIST",
     help="Dimers instead of a suite, e.g. H2,N2,NaCl,H2+,H2++ (two bare protons), O2@1 "
     "(singlet O2).",
+)
+@click.option(
+    "--elements",
+    multiple=True,
+    metavar="LIST",
+    help="Every pair of these elements, e.g. Li,P,S; with --suite those of its pairs.",
+)
+@click.option(
+    "--structure",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Also push the closest pairs together inside this structure (CIF, POSCAR, XYZ, …).",
 )
 @click.option(
     "--grid",
@@ -110,6 +121,13 @@ _GRIDS = ("standard", "matbench", "arena", "ml-peg")
 @click.option("--json", "json_file", type=click.Path(), help="Write the audit as JSON.")
 @click.option("--html", "html_file", type=click.Path(), help="Write one self-contained page.")
 @click.option(
+    "--trust-table",
+    "trust_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write how far down each pair can be trusted, as .csv or .json.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice(["fail", "warn", "never"]),
     default="fail",
@@ -125,6 +143,7 @@ def audit(
     python: str | None,
     json_file: str | None,
     html_file: str | None,
+    trust_file: str | None,
     fail_on: str,
     verbose: bool,
     debug: bool,
@@ -145,13 +164,16 @@ def audit(
     import ase_probe.auditing
     from ase_probe.registry import resolve
     from ase_probe.report import print_audit, write_html
+    from ase_probe.report.trust_table import write_trust_table
 
     options["dimers"] = split(options["dimers"]) if options["dimers"] else None
     options["checks"] = split(options["checks"]) if options["checks"] else None
-    source = click.get_current_context().get_parameter_source("suite")
-    if options["dimers"] is not None and source is click.core.ParameterSource.COMMANDLINE:
-        stop("--suite and --dimers exclude each other: name a suite or the dimers.")
-    for target in (json_file, html_file):
+    options["elements"] = split(options["elements"]) if options["elements"] else None
+    if options["dimers"] is not None and (options["suite"] or options["elements"]):
+        stop("--dimers excludes --suite and --elements: name the dimers, or what to choose from.")
+    if trust_file and Path(trust_file).suffix not in (".csv", ".json"):
+        stop(f"A trust table is written as .csv or .json, not {trust_file!r}.")
+    for target in (json_file, html_file, trust_file):
         if target and (not Path(target).parent.is_dir() or Path(target).is_dir()):
             stop(f"Cannot write {target!r}: its folder does not exist, or it is a folder itself.")
     options["isolate"] = python or options["isolate"]
@@ -191,6 +213,8 @@ def audit(
             print_audit(result, console, verbose=verbose)
     if html_file and audits:
         broken |= guarded(lambda: write_html(audits, html_file), debug) is None
+    if trust_file and audits:
+        broken |= guarded(lambda: write_trust_table(audits, trust_file), debug) is None
     found = {result.worst for result in audits}
     for result in audits:
         if not any(f.status in ("pass", "warn", "fail") for f in result.findings):

@@ -12,6 +12,7 @@ from typing import Any
 from ase_probe.curve import Audit, Finding
 from ase_probe.dimer import Dimer
 from ase_probe.errors import InputError
+from ase_probe.serialize import write_atomic
 
 __all__ = ["COLUMNS", "trust_rows", "write_trust_table"]
 
@@ -112,5 +113,4 @@ def write_trust_table(audits: Sequence[Audit], path: str | Path) -> Path:
         text = buffer.getvalue()
     else:
         raise InputError(f"A trust table is written as .csv or .json, not {path.name!r}.")
-    path.write_text(text, encoding="utf-8")
-    return path
+    return write_atomic(path, text)

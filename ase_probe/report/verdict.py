@@ -21,6 +21,7 @@ def paragraph(audit: Audit) -> str:
     """
     sentences = (
         *_walls(audit),
+        *_inside(audit),
         *_bonds(audit),
         *_cutoff(audit),
         *_gaps(audit),
@@ -64,6 +65,25 @@ def _walls(audit: Audit) -> list[str]:
         said.append(f"{_list(missing)} {verb} no proper repulsive wall.")
     if not holes and not missing:
         said.append("No hole was found on compression.")
+    return said
+
+
+def _inside(audit: Audit) -> list[str]:
+    """What the same push costs inside the structure that was given."""
+    said = []
+    for finding in sorted(_of(audit, "embedded.barrier"), key=_height)[:_FEW]:
+        if finding.value is None:
+            said.append(f"Inside the structure {clean(finding.dimer)} meets no wall at all.")
+            continue
+        hole = finding.details.get("r_b")
+        vacuum = finding.details.get("vacuum")
+        beside = "" if vacuum is None else f" ({quantity(vacuum, 'eV')} alone)"
+        height = quantity(finding.value, "eV")
+        said.append(
+            f"Inside the structure {clean(finding.dimer)} meets no hole up to {height}{beside}."
+            if hole is None
+            else f"Inside the structure the barrier of {clean(finding.dimer)} is {height}{beside}."
+        )
     return said
 
 
