@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ase_probe.baselines.quantum.honest import case
 from ase_probe.baselines.quantum.interpolation import Interpolant
 from ase_probe.baselines.quantum.reference import Reference
 from ase_probe.baselines.quantum.store import file_name, read
@@ -175,10 +176,20 @@ def of_reference(
         for mask in reference.masks
         if not mask.branches or set(mask.branches) & set(names)
     ]
+    ranges = [
+        {
+            "r": [part.r_min, part.r_max],
+            "level": part.level,
+            "error_eV": part.error_eV,
+            "error_relative": part.error_relative,
+        }
+        for part in reference.ranges
+    ]
     extra = {
         "branch": wanted,
         "two_s": [reference.branches[name].two_s for name in names],
         "masks": masks,
+        "ranges": ranges,
         "date": reference.date,
         "versions": dict(reference.versions),
     }
@@ -220,8 +231,11 @@ def tabulated(
         if ground is not None and (other := f"2S={dimer.multiplicity - 1}") in ground.branches:
             return of_reference(ground, r, branch=other)
     if reference is None:
+        why = case(dimer).reason if tier == "wavefunction" and not case(dimer).kind else ""
         return Unavailable(
-            f"No {tier} curve of {dimer} is shipped; `ase-probe baseline build {dimer} "
+            f"There is no honest {tier} curve of {dimer}: {why}."
+            if why
+            else f"No {tier} curve of {dimer} is shipped; `ase-probe baseline build {dimer} "
             f"--tier {tier}` computes it."
         )
     return of_reference(reference, r, branch=branch)

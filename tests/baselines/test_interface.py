@@ -71,7 +71,7 @@ def test_a_curve_says_what_it_is_worth(name, tier):
     low, high = provenance["valid_r"]
     between = [r for r in GRID if low <= r <= high]
     if tier in STORED[name]:
-        assert set(provenance) >= keys | {"branch", "two_s", "masks", "date", "versions"}
+        assert set(provenance) >= keys | {"branch", "two_s", "masks", "ranges", "date", "versions"}
         assert set(curve.r) <= set(between)  # masked ranges are left out
         assert provenance["truth"] is not tier.startswith("dft:")
     else:

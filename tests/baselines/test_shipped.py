@@ -1,6 +1,7 @@
 """What the shipped curves promise: limits, both spins, and masks where there is no truth."""
 
 import json
+import re
 from importlib.resources import files
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_a_damaged_file_is_refused(path, tmp_path):
     text = json.loads(path.read_text())
     text["date"] = "2001-01-01"
     (tmp_path / path.name).write_text(json.dumps(text))
-    with pytest.raises(InputError, match=path.name):
+    with pytest.raises(InputError, match=re.escape(path.name)):
         read(tmp_path / path.name)
 
 

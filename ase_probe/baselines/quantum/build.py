@@ -29,12 +29,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ase_probe.baselines.quantum import dft
-from ase_probe.baselines.quantum.branch import run
-from ase_probe.baselines.quantum.checkpoint import Unit, checkpoint, points
-from ase_probe.baselines.quantum.methods import Method, method
+from ase_probe.baselines.quantum.checkpoint import Setup, Unit, checkpoint, points
+from ase_probe.baselines.quantum.plan import radii
 from ase_probe.baselines.quantum.pool import executor_or_pool
 from ase_probe.baselines.quantum.store import file_name, read, write
+from ase_probe.baselines.quantum.tiers import engine
 from ase_probe.dimer import Dimer
 from ase_probe.errors import AseProbeError, EvaluationError
 
@@ -64,17 +63,25 @@ class Built:
 
 
 def _done(plan: Sequence[Unit], scratch: Path) -> int:
-    """Points on disk."""
-    return sum("r" in x for unit in plan for x in points(checkpoint(unit, scratch)))
+    """Points on disk; a finished task counts in full, whatever it could leave out."""
+    found = 0
+    for unit in plan:
+        rows = points(checkpoint(unit, scratch))
+        finished = bool(rows) and "done" in rows[-1]
+        found += len(unit.order) if finished else sum("r" in x for x in rows)
+    return found
 
 
-def _current(path: Path, setup: Method, points: int) -> bool:
-    """Is there a file already, made with these settings?"""
+def _current(path: Path, dimer: Dimer, setup: Setup, points: int) -> bool:
+    """Is there a file already, made with these settings? It may end early, but not start late."""
     if not path.exists():
         return False
     found = read(path)
-    branch = found.branches[found.default]
-    return dict(found.method) == setup.settings and len(branch.r) == points
+    r = found.branches[found.default].r
+    return (
+        dict(found.method) == setup.settings
+        and list(r) == radii(dimer, points=points).tolist()[: len(r)]
+    )
 
 
 def build(
@@ -86,7 +93,7 @@ def build(
     executor: Executor | None = None,
     jobs: int | None = None,
     threads: int = 1,
-    points: int = 40,
+    points: int | None = None,
     basis: str | None = None,
     grid: int | None = None,
     overwrite: bool = False,
@@ -99,7 +106,7 @@ def build(
     dimers
         Dimers or their names.
     tier
-        A density-functional tier, such as ``dft:pbe``.
+        A computed tier: ``dft:pbe`` and the like, or ``wavefunction``.
     folder
         Where the files go, as ``dft-pbe/N2.json``.
     scratch
@@ -111,7 +118,7 @@ def build(
     threads
         OpenMP threads of one task.
     points
-        Distances per curve.
+        Distances per curve; 40 of a functional and 30 of ``wavefunction`` by default.
     basis, grid
         Other than the tier's own.
     overwrite
@@ -133,7 +140,9 @@ def build(
     KeyboardInterrupt
         Stopped by the user; call again to go on.
     """
-    setup = method(tier, basis=basis, grid=grid)
+    maker = engine(tier)
+    setup = maker.setup(tier, basis=basis, grid=grid)
+    points = maker.points if points is None else points
     folder = Path(folder)
     scratch = Path(scratch) if scratch is not None else folder / ".scratch"
     wanted = [Dimer.parse(d) if isinstance(d, str) else d for d in dimers]
@@ -141,8 +150,8 @@ def build(
     plan: dict[Dimer, tuple[Unit, ...]] = {}
     for dimer in dict.fromkeys(wanted):
         path = folder / file_name(dimer.name, tier)
-        tasks = dft.units(dimer, setup, points=points)
-        if not overwrite and _current(path, setup, points):
+        tasks = maker.units(dimer, setup, points=points)
+        if not overwrite and _current(path, dimer, setup, points):
             result.files[dimer.name] = path
         else:
             plan[dimer] = tasks
@@ -159,7 +168,7 @@ def build(
         try:
             for dimer, tasks in plan.items():
                 for unit in tasks:
-                    pending[pool.submit(run, unit, scratch, threads)] = (dimer, unit)
+                    pending[pool.submit(maker.run, unit, scratch, threads)] = (dimer, unit)
             finished: dict[Dimer, dict[Unit, Records]] = {dimer: {} for dimer in plan}
             while pending:
                 done, _ = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
@@ -169,8 +178,7 @@ def build(
                     if message:
                         result.failed.setdefault(dimer.name, message)
                     elif len(finished[dimer]) == len(plan[dimer]):
-                        made = dft.assemble(dimer, setup, finished[dimer], points=points)
-                        result.files[dimer.name] = write(made, folder)
+                        message = _finish(dimer, setup, finished[dimer], points, folder, result)
                     tell(message or f"{unit.dimer} {unit.path}")
                 if not done:
                     tell("")
@@ -194,6 +202,24 @@ def _collect(future: Future[Records], unit: Unit, found: dict[Unit, Records]) ->
     return ""
 
 
+def _finish(
+    dimer: Dimer,
+    setup: Setup,
+    finished: dict[Unit, Records],
+    points: int,
+    folder: Path,
+    result: Built,
+) -> str:
+    """Write the curve of a finished dimer; return why there is none."""
+    try:
+        made = engine(setup.tier).assemble(dimer, setup, finished, points=points)
+        result.files[dimer.name] = write(made, folder)
+    except (AseProbeError, ArithmeticError, ValueError) as error:
+        result.failed.setdefault(dimer.name, f"{dimer}: {error}")
+        return result.failed[dimer.name]
+    return ""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m ase_probe.baselines.quantum.build --tier dft:pbe H2 N2 --folder curves``."""
     parser = argparse.ArgumentParser(description="Compute reference curves with PySCF.")
@@ -202,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", required=True)
     parser.add_argument("--scratch")
     parser.add_argument("--jobs", type=int)
-    parser.add_argument("--points", type=int, default=40)
+    parser.add_argument("--points", type=int)
     parser.add_argument("--basis")
     options = vars(parser.parse_args(arguments))
     started = time.monotonic()

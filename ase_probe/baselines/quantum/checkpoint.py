@@ -14,18 +14,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ase_probe.baselines.quantum.methods import Method
 from ase_probe.baselines.quantum.plan import well
 from ase_probe.dimer import Dimer
 
-__all__ = ["PROTOCOL", "Densities", "Unit", "append", "checkpoint", "locked", "points", "repair"]
+__all__ = [
+    "PROTOCOL", "Densities", "Setup", "Unit", "append", "checkpoint", "locked", "points", "repair",
+]  # fmt: skip
 
 PROTOCOL = 1
 """Raised whenever the same settings would give other numbers; old checkpoints are then left."""
+
+
+class Setup(Protocol):
+    """What stands behind a tier: a functional, or a recipe of several methods."""
+
+    @property
+    def tier(self) -> str:
+        """Id of the tier."""
+
+    @property
+    def label(self) -> str:
+        """The level of theory, for the reader."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the result depends on, JSON-able."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +54,12 @@ class Unit:
     dimer
         Name of the dimer.
     method
-        Functional, basis, grid.
+        Functional, basis, grid; or another `Setup`.
     two_s
         2S of the determinant.
     path
-        ``atoms`` (zero and tests, no points), ``in``, ``out`` or ``ionic``.
+        ``atoms`` (zero and tests, no points), ``in``, ``out`` or ``ionic``; the wavefunction tier
+        has ``cluster`` and ``far``.
     restricted
         Same orbitals for both spins?
     radii
@@ -49,7 +67,7 @@ class Unit:
     """
 
     dimer: str
-    method: Method
+    method: Any
     two_s: int
     path: str
     radii: tuple[float, ...]
@@ -76,6 +94,8 @@ class Unit:
             r_e = well(Dimer.parse(self.dimer))
             start = int(np.argmin(np.abs(np.array(self.radii) - r_e)))
             return self.radii[start:] + self.radii[:start][::-1]
+        if self.path in ("cluster", "far"):
+            return self.radii
         return ()  # decided when the atoms are known
 
 

@@ -78,7 +78,7 @@ def masks(
     r_e = well(dimer)
     moved = atoms.get("transfer")
     for name, branch in branches.items():
-        found += _unconverged(name, branch)
+        own = _unconverged(name, branch)
         why = _limit(dimer, atoms, branch)
         if (
             moved is not None
@@ -87,9 +87,9 @@ def masks(
         ):
             start = _transfer_start(branch, r_e, moved["r_full"], moved["spurious_eV"])
             reason = moved["reason"] + (f" {why}." if why else "")
-            found.append(
-                Mask(r_min=start, r_max=branch.r[-1], reason=reason, branches=(name,))
-            )  # fmt: skip
+            own = [mask for mask in own if mask.r_min < start]  # the others need no reason more
+            own.append(Mask(r_min=start, r_max=branch.r[-1], reason=reason, branches=(name,)))
+        found += own
     core = float(atoms["core"])
     first = min(branch.r[0] for branch in branches.values())
     if core > first:

@@ -1,4 +1,4 @@
-"""What a computed reference holds: `Branch`, `Mask`, `Reference`. Data only."""
+"""What a computed reference holds: `Branch`, `Mask`, `Range`, `Reference`. Data only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Branch", "Mask", "Reference"]
+__all__ = ["Branch", "Mask", "Range", "Reference"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,27 @@ class Mask:
     r_max: float
     reason: str
     branches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """What a level is worth in a range of distances.
+
+    Attributes
+    ----------
+    r_min, r_max
+        Ends, Å.
+    level
+        Which calculation stands behind it.
+    error_eV, error_relative
+        Stated error of the level, absolute (eV) and relative to the energy.
+    """
+
+    r_min: float
+    r_max: float
+    level: str
+    error_eV: float | None = None
+    error_relative: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +72,9 @@ class Branch:
         Points kept out of the interpolation, Å and Eh.
     error_eV, error_relative
         Largest deviation of the interpolation at those below 5 eV, eV, and above it, relative.
+    t1, t2
+        Per point, coupled cluster only: norm of the singles per root of the correlated electrons,
+        and largest double amplitude.
     """
 
     two_s: int | None
@@ -67,6 +91,8 @@ class Branch:
     check_energy: tuple[float, ...] = ()
     error_eV: float | None = None
     error_relative: float | None = None
+    t1: tuple[float | None, ...] = ()
+    t2: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +119,9 @@ class Reference:
     truth
         Is this the truth within its uncertainty, or a level of theory to compare like with like?
     uncertainty_eV
-        Stated error of the level itself, eV; `None` for a functional.
+        Stated error of the level itself around the minimum, eV; `None` for a functional.
+    ranges
+        The same range by range, where it differs along the curve.
     source
         Citation.
     """
@@ -111,4 +139,5 @@ class Reference:
     masks: tuple[Mask, ...] = ()
     truth: bool = False
     uncertainty_eV: float | None = None
+    ranges: tuple[Range, ...] = ()
     source: str = ""

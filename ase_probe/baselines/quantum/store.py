@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ase_probe.baselines.quantum.reference import Branch, Mask, Reference
+from ase_probe.baselines.quantum.reference import Branch, Mask, Range, Reference
 from ase_probe.dimer import Dimer
 from ase_probe.errors import InputError
 
@@ -26,7 +26,7 @@ __all__ = ["SCHEMA", "file_name", "loads", "read", "write"]
 SCHEMA = "ase-probe/reference/1"
 
 _DIGITS = 9  # of an energy in Eh: a thirtieth of a µeV
-_COLUMNS = ("energy", "converged", "stable", "s2", "state", "seconds")
+_COLUMNS = ("energy", "converged", "stable", "s2", "state", "seconds", "t1", "t2")
 
 
 def _rounded(value: float | None) -> float | None:
@@ -120,9 +120,11 @@ def _decoded(data: dict[str, Any]) -> Reference:
         columns["cuts"] = {int(i): str(why) for i, why in value["cuts"].items()}
         branches[key] = Branch(**columns)
     masks = tuple(Mask(**{**m, "branches": tuple(m["branches"])}) for m in fields.pop("masks"))
+    ranges = tuple(Range(**x) for x in fields.pop("ranges", ()))
     return Reference(
-        **{**fields, "envelope": tuple(fields["envelope"])}, branches=branches, masks=masks
-    )
+        **{**fields, "envelope": tuple(fields["envelope"])},
+        branches=branches, masks=masks, ranges=ranges,
+    )  # fmt: skip
 
 
 def _check(reference: Reference) -> None:

@@ -115,7 +115,8 @@ def test_killed_it_goes_on_behind_the_last_point(built, tmp_path, monkeypatch):
     for name, finished in before.items():
         assert after[name][: len(finished)] == finished  # not one was computed again
     assert len(recorded) == sum(map(len, after.values())) - kept
-    assert sum(map(len, after.values())) == 3 * 18
+    inward = 18 - 11  # of the scan "out", which repeats the scan "in" there
+    assert sum(map(len, after.values())) == 3 * 18 - inward
     assert abs(energies(result.files["H2"])[-1]) < 1e-3
 
 
