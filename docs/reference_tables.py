@@ -8,16 +8,19 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import click
 
 from ase_probe import cli, models
-from ase_probe.baselines import TIERS
+from ase_probe.baselines import TIERS, Constants, Unavailable, constants
+from ase_probe.baselines.bond import Bond, bond
 from ase_probe.baselines.quantum.methods import METHODS
 from ase_probe.baselines.tabulated import TABULATED
 from ase_probe.checks import CHECKS, PROFILES
 from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS, Cap, Limit, Threshold
+from ase_probe.dimer import Dimer
 from ase_probe.engine.opening import install_command
 from ase_probe.grids import GRIDS
 from ase_probe.registry import families
@@ -205,6 +208,43 @@ def grids_table() -> str:
     return table(("grid", "distances"), rows)
 
 
+def errors_table() -> str:
+    """Depth and position of every shipped minimum beside experiment without spin–orbit coupling."""
+    curves = files("ase_probe.baselines") / "data" / "curves"
+    shipped = {folder.name.replace("-", ":", 1) for folder in curves.iterdir()}
+    computed = [tier for tier in TIERS if tier in shipped and tier != "exact"]
+    rows = []
+    for name in STANDARD:
+        dimer = Dimer.parse(name)
+        known = constants(dimer)
+        found = {tier: bond(dimer, TIERS[tier]) for tier in computed}
+        if known is None or all(isinstance(b, Unavailable) for b in found.values()):
+            continue
+        weak = known.D_e < 0.2
+        flag = " (uncertain)" if known.uncertain else ""
+        row = [f"{name}{flag}", _depth(known.D_e_without_spin_orbit, weak), f"{known.r_e:.4f}"]
+        for tier in computed:
+            made = found[tier]
+            if isinstance(made, Unavailable):
+                row += ["–", "–"]
+            else:
+                off = made.D_e - known.D_e_without_spin_orbit
+                row += [f"{1000 * off:+.1f} meV" if weak else f"{off:+.3f}", _shift(made, known)]
+        rows.append(row)
+    heads = ["dimer", "D_e / eV", "r_e / Å"]
+    for tier in computed:
+        heads += [f"`{tier}` ΔD_e", "Δr_e"]
+    return table(heads, rows)
+
+
+def _depth(value: float, weak: bool) -> str:
+    return f"{1000 * value:.2f} meV" if weak else f"{value:.3f}"
+
+
+def _shift(made: Bond, known: Constants) -> str:
+    return f"{made.r_e - known.r_e:+.4f}"
+
+
 def tiers_table() -> str:
     """Every reference tier, from the docstring of its module; of stored ones their level."""
     rows = []
@@ -243,6 +283,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "statuses": statuses_table,
     "suites": suites_table,
     "grids": grids_table,
+    "errors": errors_table,
     "tiers": tiers_table,
     "cli": command_line,
 }

@@ -76,12 +76,19 @@ def _reference(case: Case) -> str | None:
 
 
 def _off_band(case: Case, walk: Walk) -> int | None:
-    """First step of the walk outside the band between the true wall and the labels' one."""
+    """First step of the walk outside the band between the true wall and the labels' one.
+
+    Heights count from the minimum, for a bond of the wrong depth may have the right wall.
+    """
     curves = [] if case.truth is None else [(case.truth.r, case.truth.energy)]
     if case.own is not None:
         curves += [(c.r, case.own.shifted(c)) for c in case.own.curves]
     if not curves:
         return None
+    energy = walk.energy
+    if case.well is not None:  # from minimum to minimum: the depth is judged by itself
+        energy = energy - (case.well.energy - case.e_inf)
+        curves = [(r, e - e.min()) for r, e in curves]
     horizontal, absolute, relative = _BAND
 
     def among(r: np.ndarray) -> np.ndarray:
@@ -93,8 +100,8 @@ def _off_band(case: Case, walk: Walk) -> int | None:
         here, inside, outside = (among(walk.r + dr) for dr in (0.0, -horizontal, horizontal))
         low, high = np.nanmin(here, axis=0), np.nanmax(here, axis=0)
         tolerance = np.maximum(absolute, relative * np.maximum(np.abs(low), np.abs(high)))
-        above = (walk.energy > high + tolerance) & (walk.energy > np.nanmax(inside, axis=0))
-        below = (walk.energy < low - tolerance) & (walk.energy < np.nanmin(outside, axis=0))
+        above = (energy > high + tolerance) & (energy > np.nanmax(inside, axis=0))
+        below = (energy < low - tolerance) & (energy < np.nanmin(outside, axis=0))
     steps = np.flatnonzero(above | below)
     return int(steps[0]) if steps.size else None
 

@@ -37,7 +37,7 @@ _MAX_HEAPS = 8  # reasons for "not judged" unless verbose
 _COLOURS = {
     "fail": "bold red",
     "warn": "yellow",
-    "inherited": "magenta",
+    "inherited": "cyan",
     "pass": "green",
     "strong": "bold",
     "dim": "dim",

@@ -129,10 +129,18 @@ def test_a_wall_between_two_branches_has_no_shift():
     assert CHECKS["compression.wall"](case(10.56, *labels, r_e=TRUTH.r_e + 0.04)).value < 2e-3
 
 
+def test_a_bond_of_the_wrong_depth_may_have_the_right_wall():
+    shallow = CHECKS["compression.r_trust"](case(8.0, own(10.56)))
+    assert "off the reference wall" not in shallow.reason or shallow.value < 0.9
+
+
 def test_trust_ends_outside_the_band():
     found = CHECKS["compression.r_trust"](case(10.56, own(10.56), r_e=TRUTH.r_e - 0.1))
-    assert found.details["reason"] == "off the reference wall"
-    assert found.details["reference"] == "dft:pbe"
+    assert found.status == "fail"
+    assert "off the reference wall" in found.reason
+    steep = CHECKS["compression.r_trust"](case(10.56, own(10.56), a=3.4))
+    assert steep.details["reason"] == "off the reference wall"
+    assert steep.details["reference"] == "dft:pbe"
     assert CHECKS["compression.r_trust"](case(10.56, own(10.56))).details["censored"]
 
 
