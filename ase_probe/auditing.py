@@ -17,18 +17,26 @@ import numpy as np
 
 from ase_probe import baselines as tiers
 from ase_probe import checks as battery
+from ase_probe.asking import (
+    blind,
+    charge_blind,
+    other_precision,
+    pairs,
+    parsed,
+    read_structure,
+    refusal,
+    suite_name,
+)
 from ase_probe.calculator import Probe
 from ase_probe.curve import Audit, Curve, Finding, Repeats
-from ase_probe.dimer import Dimer, ground_multiplicity
+from ase_probe.dimer import Dimer
 from ase_probe.embedded import Embedded, embed
-from ase_probe.engine import Progress, Raised, attempt
+from ase_probe.engine import Progress
 from ase_probe.errors import InputError
 from ase_probe.grids import grid as make_grid
-from ase_probe.model import ModelCard
 from ase_probe.refine import extra
 from ase_probe.repeats import PER_DIMER, repeat
 from ase_probe.scan import extend, scan
-from ase_probe.suites import suite as make_suite
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -116,7 +124,7 @@ def audit(
     chosen = battery.Profile.named(profile, t_max=t_max)
     if thresholds is not None:
         chosen = chosen.with_thresholds(battery.read_thresholds(os.fspath(thresholds)))
-    wanted = None if dimers is None else _parse(dimers)
+    wanted = None if dimers is None else parsed(dimers)
     for dimer in wanted or ():
         make_grid(grid, dimer)  # fail before the model is loaded
     options = {
@@ -137,21 +145,21 @@ def audit(
         probe = Probe(model, **options)  # type: ignore[arg-type]
     card = probe.card
     if structure is not None:
-        structure = _structure(structure)
+        structure = read_structure(structure)
         if wanted is None and suite is None and elements is None:
             elements = list(dict.fromkeys(structure.symbols))
     if wanted is None:
-        wanted = _suite(suite, elements, card)
+        wanted = pairs(suite, elements, card)
 
-    refused = {dimer: why for dimer in wanted if (why := _refusal(card, dimer))}
+    refused = {dimer: why for dimer in wanted if (why := refusal(card, dimer))}
     asked = [dimer for dimer in wanted if dimer not in refused]
     repeating = bool(set(selected) & set(battery.CHANGES))
     steps = _Steps(progress, PER_DIMER * len(asked) if repeating else 0)
     curves = scan(probe.evaluator, asked, grid, steps)
     for dimer in wanted:
-        if dimer.name in curves and _charge_blind(curves[dimer.name]):
+        if dimer.name in curves and charge_blind(curves[dimer.name]):
             del curves[dimer.name]
-            refused[dimer] = _blind(dimer, f"{card.name} gave the energy of the neutral pair")
+            refused[dimer] = blind(dimer, f"{card.name} gave the energy of the neutral pair")
 
     if isinstance(grid, str) and grid == "standard":
         for turn in range(_REFINEMENTS):
@@ -171,7 +179,10 @@ def audit(
     again: dict[str, Repeats] = {}
     if repeating:
         bound = [d for d in asked if d.name in curves and d.electrons]
-        again = repeat(probe.evaluator, bound, curves, steps.next(last=True))
+        other = None
+        if "consistency.precision" in selected and isinstance(model, str) and bound:
+            other = other_precision(probe, model, options)
+        again = repeat(probe.evaluator, bound, curves, steps.next(last=True), other)
 
     references: dict[str, Mapping[str, Curve]] = {}
     findings: list[Finding] = []
@@ -209,7 +220,7 @@ def audit(
         environment={
             **probe.evaluator.environment,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "suite": _suite_name(suite, dimers, elements),
+            "suite": suite_name(suite, dimers, elements),
             "profile": chosen.name,
             "cap_eV": chosen.cap,
             "groups": list(chosen.groups),
@@ -231,44 +242,6 @@ def audit(
             if dimer.name in curves
         },
     )  # fmt: skip
-
-
-def _suite(suite: str | None, elements: Sequence[str] | None, card: ModelCard) -> tuple[Dimer, ...]:
-    """The dimers of a suite, of some elements, or of both."""
-    if elements is None:
-        return make_suite(suite or "standard", card.elements)
-    if not elements:
-        raise InputError("No elements given; name at least one, such as Si.")
-    pairs = make_suite("all-pairs", list(dict.fromkeys(elements)))
-    if suite is None:
-        return pairs
-    asked = set(elements)
-    found = tuple(d for d in make_suite(suite, card.elements) if set(d.symbols) <= asked)
-    if not found:
-        raise InputError(
-            f"Suite {suite!r} has no pair of {', '.join(elements)}; leave the suite out for all "
-            "pairs of these elements."
-        )
-    return found
-
-
-def _suite_name(suite: str | None, dimers: object, elements: object) -> str:
-    if dimers is not None or (elements is not None and suite is None):
-        return "custom"
-    return suite or "standard"
-
-
-def _structure(given: Atoms | str | os.PathLike[str]) -> Atoms:
-    """The structure itself, or what ASE reads from its file."""
-    from ase import Atoms
-    from ase.io import read
-
-    if isinstance(given, Atoms):
-        return given
-    found = attempt(lambda: read(os.fspath(given)))
-    if isinstance(found, Raised):
-        raise InputError(f"Cannot read a structure from {os.fspath(given)!r}: {found.message}.")
-    return found[-1] if isinstance(found, list) else found
 
 
 def _embedded(
@@ -347,53 +320,6 @@ class _Steps:
         if last:
             self.later = 0
         return self
-
-
-def _parse(dimers: Sequence[str | Dimer]) -> tuple[Dimer, ...]:
-    names = [dimers] if isinstance(dimers, str) else list(dimers)
-    if not names:
-        raise InputError("No dimers given; name at least one, such as H2.")
-    parsed = [item if isinstance(item, Dimer) else Dimer.parse(item) for item in names]
-    return tuple(dict.fromkeys(parsed))
-
-
-def _blind(dimer: Dimer, how: str) -> Finding:
-    check = "coverage.charge" if dimer.electrons else "bare_nuclei.coulomb"
-    return Finding(
-        check=check,
-        dimer=dimer.name,
-        status="out-of-domain",
-        reason=f"the model is charge-blind: {how}",
-    )
-
-
-def _refusal(card: ModelCard, dimer: Dimer) -> Finding | None:
-    """Why the model cannot be asked for this dimer, from its card."""
-    unknown = sorted(set(dimer.symbols) - set(card.elements or dimer.symbols))
-    if unknown:
-        return Finding(
-            check="coverage.elements",
-            dimer=dimer.name,
-            status="out-of-domain",
-            reason=f"the model does not know {', '.join(unknown)}",
-        )
-    if dimer.charge and card.uses_charge is False:
-        return _blind(dimer, f"{card.name} takes no charge")
-    ground = ground_multiplicity(dimer.symbols, dimer.charge)
-    if dimer.multiplicity != ground and card.uses_spin is False:
-        return Finding(
-            check="coverage.spin",
-            dimer=dimer.name,
-            status="out-of-domain",
-            reason=f"the model takes no spin: it would give the curve of multiplicity {ground}",
-        )
-    return None
-
-
-def _charge_blind(curve: Curve) -> bool:
-    """Measured: the charge changes nothing in the energy but noise."""
-    response = curve.provenance.get("charge_response_eV")
-    return response is not None and response <= max(1e-6, 5 * battery.noise(curve))
 
 
 def audit_many(

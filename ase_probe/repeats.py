@@ -6,7 +6,7 @@ the minimum and on the tail, all in one flat batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ase_probe.dimer import Dimer
     from ase_probe.engine import Evaluator, Progress
 
-__all__ = ["KINDS", "PER_DIMER", "distances", "repeat"]
+__all__ = ["KINDS", "PER_DIMER", "PRECISION", "distances", "repeat"]
 
 _AT = (0.6, 1.0, 2.0)  # of the minimum
 _SHIFT = np.array([23.7, -31.3, 17.1])  # Å: float32 positions still resolve 4e-6 Å there
@@ -85,6 +85,7 @@ def _variants(cutoff: float | None) -> tuple[_Variant, ...]:
     )
 
 
+PRECISION = "precision"
 KINDS = ("rotation", "translation", "permutation", "box", "repeat", "batch")
 """What is compared; ``batch`` is the same structure alone."""
 
@@ -118,6 +119,7 @@ def repeat(
     dimers: Sequence[Dimer],
     curves: dict[str, Curve],
     progress: Progress | None = None,
+    other: Evaluator | None = None,
 ) -> dict[str, Repeats]:
     """Ask for every dimer again, in every way of `KINDS`.
 
@@ -132,6 +134,9 @@ def repeat(
         model was given.
     progress
         Called with (structures done, structures in all).
+    other
+        The same model in another floating-point type, if it has one: then `PRECISION` is compared
+        as well, energies relative to the largest distance.
 
     Returns
     -------
@@ -176,14 +181,42 @@ def repeat(
             was = off.get(variant.kind, (0.0, 0.0))
             off[variant.kind] = (float(np.maximum(was[0], de)), float(np.maximum(was[1], df)))
         found.setdefault(dimer.name, []).append((r, float(energy), float(np.abs(force).max()), off))
+    precise = {} if other is None else _precision(other, plan, curves, structures[::size], found)
     return {
         name: Repeats(
             r=[row[0] for row in rows],
             energy=[row[1] for row in rows],
             force=[row[2] for row in rows],
-            energy_change={k: [row[3][k][0] for row in rows] for k in KINDS},
+            energy_change={k: [row[3][k][0] for row in rows] for k in KINDS}
+            | precise.get(name, {}),
             force_change={k: [row[3][k][1] for row in rows] for k in KINDS},
             has_forces=together.has_forces,
         )
         for name, rows in found.items()
     }
+
+
+def _precision(
+    other: Evaluator,
+    plan: Sequence[tuple[Dimer, float]],
+    curves: dict[str, Curve],
+    plain: Sequence[Atoms],
+    found: Mapping[str, Sequence[tuple[float, float, float, object]]],
+) -> dict[str, dict[str, list[float]]]:
+    """Change of E(r) − E(r_max) between the two floating-point types, eV, per dimer."""
+    ends = {dimer.name: float(curves[dimer.name].r[-1]) for dimer, _ in plan}
+    first = {dimer.name: atoms for (dimer, _), atoms in reversed([*zip(plan, plain, strict=True)])}
+    far = []
+    for name, r in ends.items():
+        atoms = first[name].copy()
+        atoms.positions[1, 2] = r
+        far.append(atoms)
+    answer = other.evaluate([*plain, *far])
+    limits = dict(zip(ends, answer.energy[len(plain) :], strict=True))
+    changes: dict[str, dict[str, list[float]]] = {}
+    rows = {name: iter(entries) for name, entries in found.items()}
+    for (dimer, _), energy in zip(plan, answer.energy[: len(plain)], strict=True):
+        here = next(rows[dimer.name])[1] - float(curves[dimer.name].energy[-1])
+        there = float(energy - limits[dimer.name])
+        changes.setdefault(dimer.name, {PRECISION: []})[PRECISION].append(abs(there - here))
+    return changes

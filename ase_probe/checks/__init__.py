@@ -58,6 +58,7 @@ CHECKS: dict[str, Callable[[Case], Finding]] = {
     "compression.barrier": compression.barrier,
     "compression.hole": compression.hole,
     "compression.wall": wall.wall,
+    "compression.nlh": compression.nlh,
     "compression.zbl": compression.zbl,
     "compression.r_trust": trust.r_trust,
     "cutoff.jump": cutoff.jump,

@@ -11,7 +11,7 @@ import numpy as np
 from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.curve import Finding
 
-__all__ = ["barrier", "hole", "zbl"]
+__all__ = ["barrier", "hole", "nlh", "zbl"]
 
 
 def barrier(case: Case) -> Finding:
@@ -92,30 +92,48 @@ def zbl(case: Case) -> Finding:
     its barrier. It warns at most and is not scored: labels made with pseudopotentials are undefined
     there, and nothing thermal climbs so high.
     """
-    check = "compression.zbl"
-    reference = case.references.get("analytic:zbl")
+    return _screened(case, "compression.zbl", "ZBL", "100 eV")
+
+
+def nlh(case: Case) -> Finding:
+    """Largest factor between the model and the pair's own NLH potential where it exceeds 30 eV.
+
+    NLH potentials are fitted pair by pair to density-functional dimers, so they reach farther out
+    than ZBL; up to three times the fit's own error passes. It warns at most and is not scored,
+    because the wall is scored against the labels' own level.
+    """
+    return _screened(case, "compression.nlh", "NLH", "30 eV")
+
+
+def _screened(case: Case, check: str, name: str, floor: str) -> Finding:
+    """Compare with a screened Coulomb potential, in front of the first hole."""
+    reference = case.references.get(check.replace("compression.", "analytic:"))
     if reference is None:
-        return case.finding(check, "not-run", "ZBL does not reach 100 eV on this grid")
+        return case.finding(check, "not-run", f"{name} is not known above {floor} on this grid")
     walk = case.walk
     edge = walk.r[walk.holes[0][0]] if walk and walk.holes else 0.0
     valid = reference.r >= edge
     if not valid.any():
-        return case.finding(check, "not-run", "the hole begins before ZBL reaches 100 eV")
-    r, zbl_energy = reference.r[valid], reference.energy[valid]
-    model_energy = case.curve.energy[np.searchsorted(case.curve.r, r)] - case.e_inf
-    if not np.any(np.isfinite(model_energy)):
+        return case.finding(check, "not-run", f"the hole begins before {name} reaches {floor}")
+    r, expected = reference.r[valid], reference.energy[valid]
+    energy = case.curve.energy[np.searchsorted(case.curve.r, r)] - case.e_inf
+    finite = np.isfinite(energy)
+    if not finite.any():
         return case.finding(check, "not-run", "the model gave no energies there")
-    r, zbl_energy = r[np.isfinite(model_energy)], zbl_energy[np.isfinite(model_energy)]
-    model_energy = model_energy[np.isfinite(model_energy)]
+    r, expected, energy = r[finite], expected[finite], energy[finite]
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = model_energy / zbl_energy
+        ratio = energy / expected
         factor = np.where(ratio > 0, np.maximum(ratio, 1 / ratio), np.inf)
     worst = int(np.argmax(factor))
+    passes, fails = case.profile.row(check).at()
+    if check == "compression.nlh":
+        passes = min(passes, 1.0 + float(reference.provenance["relative_uncertainty"]))
     finding = case.judged(
         check,
         float(factor[worst]),
-        f"at {r[worst]:.2f} Å the model has {model_energy[worst]:.3g} eV, "
-        f"ZBL {zbl_energy[worst]:.3g} eV",
+        f"at {r[worst]:.2f} Å the model has {energy[worst]:.3g} eV, "
+        f"{name} {expected[worst]:.3g} eV",
+        limits=(passes, fails),
         source=str(reference.provenance.get("source", "")),
         details={"r": float(r[worst])},
     )

@@ -21,6 +21,7 @@ _WAYS = {
     "box": "in a large periodic box",
     "repeat": "asked for again",
     "batch": "alone instead of in a batch",
+    "precision": "in the other floating-point type, relative to its limit",
 }
 
 
@@ -29,6 +30,8 @@ def _changed(case: Case, kind: str) -> Finding:
     repeats = case.repeats
     if repeats is None:
         return case.finding(check, "not-run", "the pair was asked for in one way only")
+    if kind not in repeats.energy_change:
+        return case.finding(check, "not-run", "the model was run in one floating-point type only")
     energy = np.asarray(repeats.energy, dtype=float)
     here = ~(energy > case.e_inf + _CAP)
     if not here.any():
@@ -37,7 +40,8 @@ def _changed(case: Case, kind: str) -> Finding:
     change = np.asarray(repeats.energy_change[kind], dtype=float)[here]
     if not np.isfinite(change).any():
         return case.judged(check, float("nan"), "the model gave no energies to compare")
-    rounding = _ROUNDINGS * _eps(case) * np.abs(energy[here])
+    # Rounding excuses a change of order; of precision it is what is asked for.
+    rounding = (kind != "precision") * _ROUNDINGS * _eps(case) * np.abs(energy[here])
     worst = int(np.nanargmax(change))
     way = _WAYS[kind]
     lost = int(np.isnan(change).sum())
@@ -71,7 +75,7 @@ def _limits(case: Case, check: str, rounding: float) -> tuple[float, float]:
 def _forces(case: Case, kind: str, here: np.ndarray) -> Finding | None:
     """Judge the forces; `None` where the model has none."""
     repeats = case.repeats
-    if repeats is None or not repeats.has_forces:
+    if repeats is None or not repeats.has_forces or kind not in repeats.force_change:
         return None
     change = np.asarray(repeats.force_change[kind], dtype=float)[here]
     size = np.asarray(repeats.force, dtype=float)[here]

@@ -127,6 +127,12 @@ THRESHOLDS: dict[str, Threshold] = {
     "consistency.rotation:force": Threshold(
         "eV/Å", Limit(0.001, 1e-4), Limit(0.010, 1e-3), "absolute plus relative part; ten times it"
     ),
+    "consistency.precision": Threshold(
+        "eV", Limit(0.001), Limit(0.010), "single precision must not decide a bond energy"
+    ),
+    "compression.nlh": Threshold(
+        "factor", Limit(1.5), Limit(2.0), "limits of pass are the pair's own", scored=False
+    ),
     "consistency.translation": _SAME,
     "consistency.permutation": _SAME,
     "consistency.box": _SAME,

@@ -444,3 +444,18 @@ def test_findings_carry_what_the_reader_needs():
             assert finding.unit
             assert finding.threshold is not None
             assert finding.source
+
+
+def test_nlh_is_the_pairs_own_and_warns_at_most():
+    with_nlh = replace(case(), references=references(N2, R, ["analytic:nlh"]))
+    soft = CHECKS["compression.nlh"](with_nlh)
+    assert soft.status == "warn"  # a Morse wall ends at 360 eV
+    assert soft.score is None
+    nlh = with_nlh.references["analytic:nlh"]
+    energy = potential(R)[0].copy()
+    energy[np.isin(R, nlh.r)] = nlh.energy * 1.05
+    sound = replace(with_nlh, curve=replace(with_nlh.curve, energy=energy))
+    found = CHECKS["compression.nlh"](sound)
+    assert found.status == "pass"
+    assert found.value == pytest.approx(1.05, abs=0.03)
+    assert CHECKS["compression.nlh"](case()).status == "not-run"

@@ -80,6 +80,7 @@ def caught(model):
 
 def test_a_sound_model_passes_everything():
     found = findings(Morse())
+    assert found.pop("precision").status == "not-run"
     assert set(found) == {"rotation", "translation", "permutation", "box", "repeat", "batch"}
     assert {f.status for f in found.values()} == {"pass"}
     assert found["box"].score is None  # its cutoff is not known
@@ -147,3 +148,38 @@ def test_progress_counts_every_step():
     audit("morse", dimers=["H2"], progress=lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen)  # what refinement adds is known only after the first pass
     assert seen[-1][0] == seen[-1][1]
+
+
+def test_single_against_double_precision(tmp_path):
+    """A family whose single precision rounds to 0.02 eV, and one that rounds to nothing."""
+    from ase_probe.engine import Evaluator
+    from ase_probe.model import AdapterBase, ModelCard
+    from ase_probe.repeats import PRECISION, repeat
+    from ase_probe.scan import scan
+
+    def evaluator(step):
+        class Rounds(Morse):
+            def extra(self, atoms, direction):
+                r = atoms.get_distance(0, 1)
+                return step * np.sin(1e4 * r)
+
+        card = ModelCard(name="m", family="f", dtypes=("float32", "float64"))
+        return Evaluator(AdapterBase(), card, Rounds(), {"dtype": "float32"})
+
+    from ase_probe.dimer import Dimer
+
+    pair = Dimer.parse("N2")
+    here = evaluator(0.0)
+    curves = scan(here, [pair])
+    for step, worst in ((0.0, 1e-9), (0.02, 0.05)):
+        found = repeat(here, [pair], curves, other=evaluator(step))["N2"]
+        change = max(found.energy_change[PRECISION])
+        assert change <= worst
+        assert (change > 1e-3) == (step > 0)
+    assert PRECISION not in repeat(here, [pair], curves)["N2"].energy_change
+
+
+def test_precision_is_not_run_for_one_type_only():
+    made = audit("morse", dimers=["H2"], checks=["consistency.precision"])
+    assert made.findings[0].status == "not-run"
+    assert "one floating-point type" in made.findings[0].reason
