@@ -160,6 +160,12 @@ def limit(case: Case) -> Finding:
         deviation=abs(gap),
         scored=case.well is not None,
     )
+    if finding.status != "pass" and case.strictly_local and not table:
+        return replace(
+            finding,
+            reason=f"{finding.reason}; nothing is left beyond the model's cutoff, so these atoms "
+            "are not the network's own: a table of stored energies, or another way of asking",
+        )
     if finding.status == "pass" and case.strictly_local and not table:
         return replace(
             finding,

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from ase_probe.curve import STATUSES, Audit, Finding
 from ase_probe.errors import InputError
 from ase_probe.report import digest
+from ase_probe.report.means import means
 from ase_probe.report.numbers import MISSING, NBSP, clean, limits, percent, quantity
 from ase_probe.report.overview import COLUMNS, holes, overview
 from ase_probe.report.traces import finite, plots, to_json
@@ -109,6 +110,7 @@ def _verdict(audit: Audit, label: str, anchors: Mapping[str, str], *, alone: boo
         + (f'<ul class="stories">{stories}</ul>' if stories else "")
         + _holes(audit, anchors)
         + _overview(audit, label, anchors)
+        + _means(audit)
         + "</section>"
     )
 
@@ -150,6 +152,22 @@ def _overview(audit: Audit, label: str, anchors: Mapping[str, str]) -> str:
         f'<table class="overview"><caption>In brackets: the reference. Barrier: before a hole, '
         "else at the shortest distance.</caption>"
         f"<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _means(audit: Audit) -> str:
+    name, found = means(audit)
+    if not found:
+        return ""
+    body = "".join(
+        f'<tr><th scope="row">{_esc(row.metric)}</th><td class="num">{_esc(row.text)}</td>'
+        f'<td class="num">{row.dimers}</td></tr>'
+        for row in found
+    )
+    return (
+        f"<h2>{_esc(name)}</h2><p>Its own metrics on its own grid, means over the dimers that have "
+        "them; shown, never scored.</p><table><thead><tr><th></th><th>Mean</th><th>Dimers</th></tr>"
+        f"</thead><tbody>{body}</tbody></table>"
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ase_probe.curve import STATUSES, Audit, Finding
 from ase_probe.report import digest
+from ase_probe.report.means import means
 from ase_probe.report.numbers import MISSING, NBSP, clean, limits, quantity
 from ase_probe.report.overview import COLUMNS, holes, overview
 from ase_probe.report.plot import text_plot
@@ -399,6 +400,19 @@ def _unjudged(audit: Audit, width: int) -> list[Line]:
     return lines
 
 
+def _means(audit: Audit, width: int) -> list[Line]:
+    name, found = means(audit)
+    if not found:
+        return []
+    head = f"{name}'s own metrics, means over {len(audit.metrics)} dimers; shown, never scored"
+    lines: list[Line] = [[], *_flow([(head, "strong")], width, 0)]
+    column = max(_cells(row.metric) for row in found) + 4
+    for row in found:
+        few = "" if row.dimers == len(audit.metrics) else f"  ({row.dimers} dimers have it)"
+        lines.append([("  ", ""), (_pad(row.metric, column), ""), (row.text, ""), (few, "dim")])
+    return lines
+
+
 def _legend(audit: Audit, width: int) -> list[Line]:
     used = {finding.status for finding in audit.findings} - {"pass", "warn", "fail"}
     if not used:
@@ -417,6 +431,7 @@ def report_lines(audit: Audit, *, width: int = WIDTH, verbose: bool = False) -> 
     lines += _overview(audit, width, verbose=verbose)
     groups = _groups(audit, width)
     lines += [[], *groups] if groups else []
+    lines += _means(audit, width)
     lines += _blocks(audit, width, verbose=verbose)
     if not verbose:
         lines += _unjudged(audit, width)

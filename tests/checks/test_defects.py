@@ -459,3 +459,18 @@ def test_nlh_is_the_pairs_own_and_warns_at_most():
     assert found.status == "pass"
     assert found.value == pytest.approx(1.05, abs=0.03)
     assert CHECKS["compression.nlh"](case()).status == "not-run"
+
+
+def test_a_table_of_atoms_behind_a_local_model_is_detected():
+    """Beyond the cutoff the pair is two atoms, so other lone atoms come from somewhere else."""
+
+    def local(r, energy, force):
+        inside = r < 5.0
+        return np.where(inside, energy - energy[r > 5.0][0], 0.0), np.where(inside, force, 0.0)
+
+    found = CHECKS["dissociation.limit"](case(local, atom_energies=[-1.5, -1.5]))
+    assert found.status == "fail"
+    assert "not the network's own" in found.reason
+    assert CHECKS["dissociation.limit"](case(local)).status == "trivial"
+    spread = CHECKS["dissociation.limit"](case(atom_energies=[-1.5, -1.5]))
+    assert "not the network's own" not in spread.reason
