@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ase_probe import Curve, Dimer
-from ase_probe.baselines import Unavailable, reference
+from ase_probe.baselines import TIERS, Unavailable, constants, reference
+from ase_probe.baselines.bond import bond
 from ase_probe.baselines.quantum.store import read
 from ase_probe.baselines.tabulated import shipped, tabulated
 from ase_probe.suites import STANDARD
@@ -129,3 +130,30 @@ def test_tails_with_spurious_charge_transfer_are_masked(dimer):
 def test_the_standard_suite_is_covered():
     expected = {Dimer.parse(d).name for d in STANDARD} - {"H2++"}
     assert expected - {p.stem for p in FILES if p.parent.name == "dft-pbe"} == set()
+
+
+def test_the_wavefunction_tier_against_experiment():
+    """Mean absolute errors over the pairs with certain constants: 0.10 eV, 0.01 Å, 40 cm⁻¹."""
+    off = []
+    for path in FILES:
+        dimer = Dimer.parse(path.stem)
+        known = constants(dimer)
+        if path.parent.name != "wavefunction" or known is None or known.uncertain:
+            continue
+        found = bond(dimer, TIERS["wavefunction"])
+        assert not isinstance(found, Unavailable), dimer
+        if known.D_e < 0.2:  # a van der Waals pair
+            assert abs(found.D_e - known.D_e) < 0.002, dimer
+            continue
+        off.append(
+            (
+                abs(found.D_e - known.D_e_without_spin_orbit),
+                abs(found.r_e - known.r_e),
+                abs(found.omega_e - known.omega_e),
+            )
+        )
+    assert len(off) >= 3
+    depth, position, wavenumber = np.mean(off, axis=0)
+    assert depth < 0.10
+    assert position < 0.01
+    assert wavenumber < 40.0
