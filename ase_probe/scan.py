@@ -54,7 +54,12 @@ def scan(
     given = _given(evaluator)
     radii = {dimer: grid(grid_name, dimer, evaluator.card.cutoff) for dimer in dimers}
     symbols = sorted({s for dimer in dimers if not dimer.charge for s in dimer.symbols})
-    total = len(symbols) + sum(len(r) + len(_twins(dimer, r)) for dimer, r in radii.items())
+    ions = sorted({ion for dimer in dimers for pair in _partitions(dimer) for ion in pair})
+    if not given["charge"]:
+        ions = []
+    total = (
+        len(symbols) + len(ions) + sum(len(r) + len(_twins(dimer, r)) for dimer, r in radii.items())
+    )
     done = 0
 
     def report(part: int, _: int) -> None:
@@ -62,8 +67,10 @@ def scan(
             progress(done + part, total)
 
     report(0, 0)
-    lone = evaluator.evaluate([_atom(symbol, **given) for symbol in symbols], report)
-    done += len(symbols)
+    atoms = [_atom(symbol, 0, **given) for symbol in symbols]
+    atoms += [_atom(symbol, charge, **given) for symbol, charge in ions]
+    lone = evaluator.evaluate(atoms, report)
+    done += len(atoms)
     curves = {}
     for group in _groups(radii):
         places, structures = _structures(group, radii, given)
@@ -79,10 +86,13 @@ def scan(
                 "given": {key: value for key, value in _info(dimer).items() if given[key]},
             }
             curves[dimer.name] = _curve(dimer, radii[dimer], places, answer, provenance)
-    energies = dict(zip(symbols, lone.energy, strict=True))
-    failures = {symbols[i]: message for i, message in lone.failures.items()}
+    energies = dict(zip(symbols, lone.energy[: len(symbols)], strict=True))
+    charged = dict(zip(ions, lone.energy[len(symbols) :], strict=True))
+    failures = {symbols[i]: message for i, message in lone.failures.items() if i < len(symbols)}
     return {
-        name: curve if dimer.charge else _with_atoms(curve, dimer, energies, failures)
+        name: _with_ions(curve, dimer, charged)
+        if dimer.charge
+        else _with_atoms(curve, dimer, energies, failures)
         for (name, curve), dimer in zip(curves.items(), radii, strict=True)
     }
 
@@ -230,6 +240,32 @@ def _curve(
     )
 
 
+def _partitions(dimer: Dimer) -> list[tuple[tuple[str, int], tuple[str, int]]]:
+    """Ways to divide the charge of a dimer between its atoms: pairs of (symbol, charge)."""
+    if not dimer.charge or not dimer.electrons:
+        return []
+    low, high = min(0, dimer.charge), max(0, dimer.charge)
+    first, second = dimer.symbols
+    return [
+        ((first, q), (second, dimer.charge - q))
+        for q in range(low, high + 1)
+        if q <= dimer.numbers[0] and dimer.charge - q <= dimer.numbers[1]
+    ]
+
+
+def _with_ions(curve: Curve, dimer: Dimer, energies: Mapping[tuple[str, int], float]) -> Curve:
+    """Add the energies of the fragments for every partition of the charge; NaN where refused."""
+    partitions = [
+        {
+            "charges": [first[1], second[1]],
+            "energy": float(energies[first] + energies[second]),
+        }
+        for first, second in _partitions(dimer)
+        if first in energies and second in energies
+    ]
+    return replace(curve, provenance={**curve.provenance, "partitions": partitions})
+
+
 def _with_atoms(
     curve: Curve, dimer: Dimer, energies: Mapping[str, float], failures: Mapping[str, str]
 ) -> Curve:
@@ -253,12 +289,16 @@ def _twins(dimer: Dimer, r: np.ndarray) -> np.ndarray:
     return np.unique([r[np.argmin(np.abs(r - x))] for x in wanted])
 
 
-def _atom(symbol: str, *, charge: bool, spin: bool) -> Atoms:
+def _atom(symbol: str, q: int, *, charge: bool, spin: bool) -> Atoms:
+    """One atom or ion, with the multiplicity of the neutral atom of as many electrons."""
     from ase import Atoms
+    from ase.data import atomic_numbers, chemical_symbols
 
     atoms = Atoms(symbol, positions=[(0.0, 0.0, 0.0)])
     if charge:
-        atoms.info["charge"] = 0
+        atoms.info["charge"] = q
     if spin:
-        atoms.info["spin"] = atom_multiplicity(symbol)
+        electrons = atomic_numbers[symbol] - q
+        like = chemical_symbols[electrons]
+        atoms.info["spin"] = atom_multiplicity(like) if electrons else 1
     return atoms

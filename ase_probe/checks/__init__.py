@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ase_probe.checks import (
     bare_nuclei,
+    charged,
     compression,
     consistency,
     cutoff,
@@ -68,6 +69,8 @@ CHECKS: dict[str, Callable[[Case], Finding]] = {
     "smoothness.kink": smoothness.kink,
     "consistency.force": consistency.force,
     **CHANGES,
+    "charged.response": charged.response,
+    "charged.limit": charged.limit,
     "bare_nuclei.coulomb": bare_nuclei.coulomb,
 }
 """Id -> check, in the order in which they are reported."""
@@ -103,7 +106,8 @@ def _matches(check: str, names: Sequence[str]) -> bool:
 def run(case: Case, checks: Sequence[str]) -> list[Finding]:
     """Run the checks that apply to this dimer: two bare nuclei have no bond to ask about."""
     if case.dimer.electrons:
-        applicable = [check for check in checks if not check.startswith("bare_nuclei")]
+        left_out = ("bare_nuclei",) if case.dimer.charge else ("bare_nuclei", "charged")
+        applicable = [check for check in checks if not check.startswith(left_out)]
     else:
         applicable = [check for check in checks if _matches(check, _FOR_BARE_NUCLEI)]
     return [CHECKS[check](case) for check in applicable]
