@@ -432,7 +432,7 @@ def test_no_verdict_depends_on_the_zero_of_energy(shift):
 def test_selection():
     assert select(["compression"]) == tuple(c for c in CHECKS if c.startswith("compression."))
     assert select(["dissociation.D_e"]) == ("dissociation.D_e",)
-    with pytest.raises(InputError, match="allowed: bare_nuclei, compression"):
+    with pytest.raises(InputError, match="allowed: bare_nuclei, charged, compression"):
         select(["beauty"])
 
 

@@ -64,4 +64,4 @@ def test_every_row_has_a_source_and_belongs_to_a_check():
     assert {row.partition(":")[0] for row in THRESHOLDS} <= set(CHECKS)
     assert set(LABEL_ALLOWANCE) <= set(THRESHOLDS)
     # r_trust is a result, not a verdict with a threshold.
-    assert set(CHECKS) - {row.partition(":")[0] for row in THRESHOLDS} == {"compression.r_trust"}
+    assert set(CHECKS) - {row.partition(":")[0] for row in THRESHOLDS} == {"compression.r_trust", "charged.response"}
