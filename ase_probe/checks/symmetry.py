@@ -79,13 +79,19 @@ def _forces(case: Case, kind: str, here: np.ndarray) -> Finding | None:
         return None
     change = np.asarray(repeats.force_change[kind], dtype=float)[here]
     size = np.asarray(repeats.force, dtype=float)[here]
-    if not np.isfinite(change).any():
-        return None
+    r = np.asarray(repeats.r)[here]
+    lost = np.flatnonzero(np.isnan(change))
+    if lost.size:
+        return case.judged(
+            f"consistency.{kind}",
+            float("nan"),
+            f"{_WAYS[kind]}, the pair at {r[lost[0]]:.2f} Å has no usable force to compare",
+            scored=case.well is not None,
+        )
     row = case.profile.row("consistency.rotation", "force")
     passes = row.passes.absolute + row.passes.relative * size
     fails = row.fails.absolute + row.fails.relative * size
-    worst = int(np.nanargmax(change / passes))
-    r = np.asarray(repeats.r)[here]
+    worst = int(np.argmax(change / passes))
     return case.judged(
         f"consistency.{kind}",
         float(change[worst]),

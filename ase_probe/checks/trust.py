@@ -18,11 +18,11 @@ _FORCE_TOLERANCE = 0.10  # of |F|
 
 
 def r_trust(case: Case) -> Finding:
-    """Distance down to which no pair defect was found, Å, on walls up to 50 eV.
+    """Distance down to which no pair defect was found, Å, on walls up to the profile's cap.
 
     The walk inward ends at the first of: a hole; 0.08 Å and max(0.2 eV, 15 %) outside the band
     between the true wall and that of the labels' level, where they are known; the last energy, or a
-    force that differs from −dE/dr by more than 10 %. Censored: it reached 50 eV or the end of a
+    force that differs from −dE/dr by more than 10 %. Censored: it reached the cap or the end of a
     short grid without any of these.
     """
     check = "compression.r_trust"

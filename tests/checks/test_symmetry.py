@@ -131,6 +131,20 @@ def test_forces_are_compared_too():
     assert "force" in found.reason
 
 
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_missing_forces_are_no_pass(everywhere):
+    class Blank(Morse):
+        def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+            super().calculate(atoms, properties, system_changes)
+            if everywhere or atoms.get_distance(0, 1) > 2.0:
+                self.results["forces"][:] = np.nan
+
+    found = findings(Blank())["rotation"]
+    assert found.status == "fail"
+    assert found.score == 0.0
+    assert "no usable force" in found.reason
+
+
 def test_nothing_is_asked_again_when_nobody_wants_it():
     class Counts(Morse):
         calls = 0
