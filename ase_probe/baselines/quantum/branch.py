@@ -26,9 +26,8 @@ from ase_probe.baselines.quantum.checkpoint import (
     Unit,
     append,
     checkpoint,
-    locked,
     points,
-    repair,
+    resumed,
 )
 from ase_probe.baselines.quantum.molecule import core_range, load, molecule
 from ase_probe.baselines.quantum.plan import well
@@ -143,20 +142,14 @@ def run(unit: Unit, folder: Path, threads: int = 1) -> list[dict[str, Any]]:
         Its records in the order computed; the last one is ``{"done": …}``.
     """
     load().lib.num_threads(threads)
-    path = checkpoint(unit, folder)
-    with locked(path):
-        repair(path)
-        records = points(path)
-        if records and "done" in records[-1]:
-            return records
-        dimer = Dimer.parse(unit.dimer)
+
+    def work(dimer: Dimer, path: Path, finished: int) -> None:
         if unit.path == "atoms":
             append(path, _atoms(unit, dimer))
         else:
-            _scan(unit, dimer, path, sum("r" in x for x in records))
-        append(path, {"done": True})
-        Densities(path).path.unlink(missing_ok=True)
-        return points(path)
+            _scan(unit, dimer, path, finished)
+
+    return resumed(unit, folder, work)
 
 
 def _suspect(unit: Unit, dimer: Dimer, found: Solution, r: float, path: Path) -> bool:

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from ase_probe.dimer import Dimer
 
 __all__ = [
     "PROTOCOL", "Densities", "Setup", "Unit", "append", "checkpoint", "locked", "points", "repair",
+    "resumed",
 ]  # fmt: skip
 
 PROTOCOL = 1
@@ -155,3 +156,35 @@ class Densities:
             return None
         with np.load(self.path) as data:
             return int(data["index"]), data["first"], data["last"]
+
+
+def resumed(
+    unit: Unit, folder: Path, work: Callable[[Dimer, Path, int], None]
+) -> list[dict[str, Any]]:
+    """Do what is missing of a unit, alone, and return its records.
+
+    Parameters
+    ----------
+    unit
+        What to compute.
+    folder
+        Where checkpoints live.
+    work
+        Appends the missing records; called with the dimer, the path of the checkpoint, and how many
+        points it holds already.
+
+    Returns
+    -------
+    list of dict
+        The records in the order computed; the last one is ``{"done": …}``.
+    """
+    path = checkpoint(unit, folder)
+    with locked(path):
+        repair(path)
+        records = points(path)
+        if records and "done" in records[-1]:
+            return records
+        work(Dimer.parse(unit.dimer), path, sum("r" in x for x in records))
+        append(path, {"done": True})
+        Densities(path).path.unlink(missing_ok=True)
+        return points(path)

@@ -15,14 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ase_probe import __version__
-from ase_probe.baselines.quantum.checkpoint import (
-    Unit,
-    append,
-    checkpoint,
-    locked,
-    points,
-    repair,
-)
+from ase_probe.baselines.quantum.checkpoint import Unit, append, resumed
 from ase_probe.baselines.quantum.cluster import System, field
 from ase_probe.baselines.quantum.envelope import assembled
 from ase_probe.baselines.quantum.molecule import load, version
@@ -142,13 +135,8 @@ def _fragments(dimer: Dimer) -> list[System]:
 def run(unit: Unit, folder: Path, threads: int = 1) -> list[dict[str, Any]]:
     """Compute the unit, or what is missing of it; as `ase_probe.baselines.quantum.branch.run`."""
     load().lib.num_threads(threads)
-    path = checkpoint(unit, folder)
-    with locked(path):
-        repair(path)
-        records = points(path)
-        if records and "done" in records[-1]:
-            return records
-        dimer = Dimer.parse(unit.dimer)
+
+    def work(dimer: Dimer, path: Path, finished: int) -> None:
         if unit.path == "atoms":
             pair = _fragments(dimer)
             made = [energy(s, unit.method) for s in pair]
@@ -157,7 +145,7 @@ def run(unit: Unit, folder: Path, threads: int = 1) -> list[dict[str, Any]]:
                 "two_s": [s.two_s for s in pair],
                 "energies": [_total(unit.method, x) for x in made],
             })  # fmt: skip
-        for r in unit.order[sum("r" in x for x in records) :]:
+        for r in unit.order[finished:]:
             started = time.process_time()
             system = System(symbols=dimer.symbols, r=r, charge=dimer.charge)
             row: dict[str, Any] = {"r": r, "converged": True, "stable": None, "s2": 0.0}
@@ -166,8 +154,8 @@ def run(unit: Unit, folder: Path, threads: int = 1) -> list[dict[str, Any]]:
             except EvaluationError as error:
                 row |= {"energy": 0.0, "converged": False, "failed": str(error)}
             append(path, {**row, "seconds": round(time.process_time() - started, 2)})
-        append(path, {"done": True})
-        return points(path)
+
+    return resumed(unit, folder, work)
 
 
 def assemble(

@@ -23,10 +23,8 @@ from ase_probe.baselines.quantum.checkpoint import (
     Densities,
     Unit,
     append,
-    checkpoint,
-    locked,
     points,
-    repair,
+    resumed,
 )
 from ase_probe.baselines.quantum.cluster import System, core_level, molecule_of, parts
 from ase_probe.baselines.quantum.envelope import assembled
@@ -100,17 +98,8 @@ def _distances(dimer: Dimer, count: int, checks: int) -> np.ndarray:
 def run(unit: Unit, folder: Path, threads: int = 1) -> list[dict[str, Any]]:
     """Compute the unit, or what is missing of it; as `ase_probe.baselines.quantum.branch.run`."""
     load().lib.num_threads(threads)
-    path = checkpoint(unit, folder)
-    with locked(path):
-        repair(path)
-        records = points(path)
-        if records and "done" in records[-1]:
-            return records
-        dimer = Dimer.parse(unit.dimer)
-        {"atoms": _atoms, "cluster": _cluster, "far": _far}[unit.path](unit, dimer, path)
-        append(path, {"done": True})
-        Densities(path).path.unlink(missing_ok=True)
-        return points(path)
+    parts_of = {"atoms": _atoms, "cluster": _cluster, "far": _far}
+    return resumed(unit, folder, lambda dimer, path, _: parts_of[unit.path](unit, dimer, path))
 
 
 def _recipe(unit: Unit) -> Recipe:
