@@ -32,6 +32,9 @@ class Method:
     vv10
         Is the VV10 correlation added after the SCF? In N2 that costs a tenth of the full
         treatment and differs by 0.04 meV.
+    vv10_grid
+        Level of its grid. 1 against 3 differs by at most 0.05 meV in LiF, Cl2 and Ar2 from the
+        wall to the tail, and takes an eighth of the time.
     label
         The level of theory, for the reader.
     """
@@ -41,12 +44,13 @@ class Method:
     basis: str = "def2-TZVPD"
     grid: int = 3
     vv10: bool = False
+    vv10_grid: int | None = None
     label: str = ""
 
     @property
     def settings(self) -> dict[str, str | int | bool]:
         """What the result depends on, JSON-able."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 METHODS: dict[str, Method] = {
@@ -55,7 +59,11 @@ METHODS: dict[str, Method] = {
         Method(tier="dft:pbe", xc="pbe", label="PBE/def2-TZVPD"),
         Method(tier="dft:r2scan", xc="r2scan", label="r2SCAN/def2-TZVPD"),
         Method(
-            tier="dft:wb97m-v", xc="wb97m_v", vv10=True, label="ωB97M-V/def2-TZVPD, VV10 post-SCF"
+            tier="dft:wb97m-v",
+            xc="wb97m_v",
+            vv10=True,
+            vv10_grid=1,
+            label="ωB97M-V/def2-TZVPD, VV10 post-SCF",
         ),
     )
 }

@@ -77,7 +77,8 @@ def _mean_field(mol: Any, method: Method, restricted: bool, hartree_fock: bool =
     pyscf = load()
     mf = (pyscf.dft.RKS if restricted else pyscf.dft.UKS)(mol)
     mf.xc = method.xc
-    mf.grids.level = mf.nlcgrids.level = method.grid
+    mf.grids.level = method.grid
+    mf.nlcgrids.level = method.grid if method.vv10_grid is None else method.vv10_grid
     mf.nlc = 0  # VV10, where the functional has it, is added afterwards
     mf.conv_tol = _CONVERGED
     mf.max_memory = 8000
