@@ -7,10 +7,10 @@ coverage; they never score, neither well nor badly.
 from __future__ import annotations
 
 import datetime
-import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from ase_probe.asking import (
 from ase_probe.calculator import Probe
 from ase_probe.curve import Audit, Curve, Finding, Repeats
 from ase_probe.dimer import Dimer
-from ase_probe.embedded import Embedded, embed
+from ase_probe.embedded import barrier, embed
 from ase_probe.engine import Progress
 from ase_probe.errors import InputError
 from ase_probe.grids import grid as make_grid
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["audit", "audit_many"]
 
 _REFINEMENTS = 2  # the first fills the wall, the second looks at what it found
+_EMBEDDED_SPACING = 0.03  # Å; a structure costs a hundred times a dimer
 _DENSE = np.geomspace(0.1, 10.0, 600)  # Å; where the labels' own curves are evaluated
 
 
@@ -168,9 +169,8 @@ def audit(
                 dimer: extra(
                     dimer,
                     curves[dimer.name],
-                    cutoff=card.cutoff,
                     cap=chosen.cap,
-                    at_cutoff=turn == 0,
+                    cutoff=None if turn else card.cutoff,
                 )
                 for dimer in asked
             }
@@ -209,9 +209,14 @@ def audit(
         )
         findings += battery.run(case, selected)
     if structure is not None:
-        barriers = {f.dimer: f.value for f in findings if f.check == "compression.barrier"}
-        for pushed in embed(probe.evaluator, structure, progress=steps.next(last=True)).values():
-            findings.append(_embedded(pushed, chosen, barriers))
+        vacuum = {f.dimer: f.value for f in findings if f.check == "compression.barrier"}
+        pushed = embed(
+            probe.evaluator,
+            structure,
+            more=partial(extra, cap=chosen.cap, spacing=_EMBEDDED_SPACING),
+            progress=steps.next(last=True),
+        )
+        findings += [barrier(pair, chosen, vacuum) for pair in pushed.values()]
     peer = battery.PEERS.get(grid) if isinstance(grid, str) else None
     groups = battery.group_scores(findings)
     answered = [name for name, curve in curves.items() if np.isfinite(curve.energy).any()]
@@ -242,43 +247,6 @@ def audit(
             if dimer.name in curves
         },
     )  # fmt: skip
-
-
-def _embedded(
-    pushed: Embedded, profile: battery.Profile, vacuum: Mapping[str, float | None]
-) -> Finding:
-    """The barrier of a pair inside the structure, beside the vacuum dimer's."""
-    check = "embedded.barrier"
-    beside = vacuum.get(pushed.dimer.name)
-    reason = pushed.reason
-    if beside is not None:
-        reason += f"; the pair alone has {beside:.3g} eV"
-    limits = profile.row("compression.barrier").at()
-    height = math.nan if pushed.E_b is None else pushed.E_b
-    no_hole = pushed.r_b is None
-    status = battery.verdict(height, limits)
-    if no_hole and status != "pass" and pushed.E_b is not None:
-        status = "unresolved"  # the structure's own walls end before the limit
-    return Finding(
-        check=check,
-        dimer=pushed.dimer.name,
-        status=status,
-        value=pushed.E_b,
-        unit="eV",
-        threshold=limits,
-        reason=reason,
-        source=profile.row("compression.barrier").source,
-        details={
-            "r_b": pushed.r_b,
-            "depth": pushed.depth,
-            "vacuum": beside,
-            "distance": pushed.distance,
-            "indices": list(pushed.indices),
-            "repeats": list(pushed.repeats),
-            "r": pushed.curve.r.tolist(),
-            "energy": pushed.curve.energy.tolist(),
-        },
-    )
 
 
 def _label_curve(references: Mapping[str, Mapping[str, Curve]], dimer: Dimer) -> Curve | None:

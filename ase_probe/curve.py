@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -103,6 +103,37 @@ class Curve:
         if self.atom_energies is None or not np.all(np.isfinite(self.atom_energies)):
             return None
         return float(self.atom_energies.sum())
+
+    def extended(self, other: Curve) -> Curve:
+        """Return the curve with the points of another one in their places.
+
+        Parameters
+        ----------
+        other
+            Points at other distances, on the same zero, with forces if this curve has them.
+
+        Returns
+        -------
+        Curve
+            ``provenance["refined"]`` counts the points that were added.
+        """
+        every = np.concatenate([self.r, other.r])
+        order = np.argsort(every, kind="stable")
+        place = np.argsort(order, kind="stable")
+        failures = {int(place[i]): message for i, message in self.failures.items()}
+        failures |= {int(place[len(self) + i]): why for i, why in other.failures.items()}
+        forces = None
+        if self.forces is not None and other.forces is not None:
+            forces = np.concatenate([self.forces, other.forces])[order]
+        refined = int(self.provenance.get("refined", 0)) + len(other)
+        return replace(
+            self,
+            r=every[order],
+            energy=np.concatenate([self.energy, other.energy])[order],
+            forces=forces,
+            failures=failures,
+            provenance={**self.provenance, "refined": refined},
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Curve):

@@ -16,7 +16,7 @@ from ase_probe.grids import STENCIL
 __all__ = ["SPACING", "extra"]
 
 SPACING = 0.012
-"""Largest distance between neighbours on the wall after refinement, Å."""
+"""Largest distance between neighbours on a dimer's wall after refinement, Å."""
 
 _PARTS = 8  # into which the intervals beside a barrier's top are divided
 _FALL = 0.020  # eV; a fall of the energy on the way inward that may be a hole
@@ -25,7 +25,12 @@ _DIGITS = 6
 
 
 def extra(
-    dimer: Dimer, curve: Curve, *, cutoff: float | None, cap: float, at_cutoff: bool = True
+    dimer: Dimer,
+    curve: Curve,
+    *,
+    cap: float,
+    cutoff: float | None = None,
+    spacing: float = SPACING,
 ) -> np.ndarray:
     """Distances (n,), Å, at which more points would decide something; none of them in the curve.
 
@@ -33,19 +38,19 @@ def extra(
     ----------
     dimer, curve
         The pair and the model's curve so far.
-    cutoff
-        The model's cutoff, Å.
     cap
         How high the wall matters, eV above the largest distance.
-    at_cutoff
-        Sample both sides of the cutoff?
+    cutoff
+        The model's cutoff, Å, if both its sides are to be sampled.
+    spacing
+        Largest distance between neighbours on the wall, Å.
     """
     finite = np.isfinite(curve.energy)
     if finite.sum() < 3:
         return np.empty(0)
     r, energy = curve.r[finite], curve.energy[finite] - curve.energy[finite][-1]
-    parts = [_wall(dimer, r, energy, cap), _tops(dimer, r, energy)]
-    if at_cutoff and cutoff is not None and r[0] < cutoff < r[-1]:
+    parts = [_wall(dimer, r, energy, cap, spacing), _tops(dimer, r, energy)]
+    if cutoff is not None and r[0] < cutoff < r[-1]:
         parts += [cutoff - _CUTOFF, cutoff + _CUTOFF]
     found = np.unique(np.round(np.concatenate(parts), _DIGITS))
     found = found[(found > curve.r[0]) & (found < curve.r[-1])]
@@ -60,7 +65,9 @@ def _bottom(dimer: Dimer, r: np.ndarray, energy: np.ndarray) -> int:
     return int(near[np.argmin(energy[near])]) if near.size else len(r) - 1
 
 
-def _wall(dimer: Dimer, r: np.ndarray, energy: np.ndarray, cap: float) -> np.ndarray:
+def _wall(
+    dimer: Dimer, r: np.ndarray, energy: np.ndarray, cap: float, spacing: float
+) -> np.ndarray:
     """Points that fill the gaps from the bond inward to where the wall reaches the cap."""
     bottom = _bottom(dimer, r, energy)
     high = np.flatnonzero(energy[:bottom] > cap)
@@ -71,8 +78,8 @@ def _wall(dimer: Dimer, r: np.ndarray, energy: np.ndarray, cap: float) -> np.nda
     left = r[first : first + len(right)]
     gaps = right - left
     # The narrow stencils that differentiate the energy are left as they are.
-    wide = (gaps > SPACING) & (gaps > 1.1 * STENCIL * right)
-    return _between(left[wide], right[wide], np.ceil(gaps[wide] / SPACING).astype(int))
+    wide = (gaps > spacing) & (gaps > 1.1 * STENCIL * right)
+    return _between(left[wide], right[wide], np.ceil(gaps[wide] / spacing).astype(int))
 
 
 def _tops(dimer: Dimer, r: np.ndarray, energy: np.ndarray) -> np.ndarray:

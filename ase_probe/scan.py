@@ -142,31 +142,27 @@ def extend(
         for dimer in group:
             here = slice(start, start + len(wanted[dimer]))
             start = here.stop
-            found[dimer.name] = _joined(found[dimer.name], wanted[dimer], answer, here)
+            found[dimer.name] = found[dimer.name].extended(_part(wanted[dimer], answer, here))
     return {dimer.name: found[dimer.name] for dimer in dimers}
 
 
-def _joined(curve: Curve, r: np.ndarray, answer: Evaluation, here: slice) -> Curve:
-    """The curve with further points in their places."""
-    every = np.concatenate([curve.r, r])
-    order = np.argsort(every, kind="stable")
-    place = {int(old): new for new, old in enumerate(order)}
-    failures = {place[i]: message for i, message in curve.failures.items()} | {
-        place[len(curve.r) + i - here.start]: message
-        for i, message in answer.failures.items()
-        if here.start <= i < here.stop
-    }
-    forces = None
-    if curve.forces is not None:
-        forces = np.concatenate([curve.forces, np.stack(answer.forces[here])])[order]
-    refined = int(curve.provenance.get("refined", 0)) + len(r)
-    return replace(
-        curve,
-        r=every[order],
-        energy=np.concatenate([curve.energy, answer.energy[here]])[order],
-        forces=forces,
-        failures=failures,
-        provenance={**curve.provenance, "refined": refined},
+def _part(
+    r: np.ndarray,
+    answer: Evaluation,
+    here: slice,
+    provenance: Mapping[str, Any] | None = None,
+) -> Curve:
+    """The curve of a part of the answers."""
+    return Curve(
+        r=r,
+        energy=answer.energy[here],
+        forces=np.stack(answer.forces[here]) if answer.has_forces else None,
+        failures={
+            i - here.start: message
+            for i, message in answer.failures.items()
+            if here.start <= i < here.stop
+        },
+        provenance=provenance or {},
     )
 
 
@@ -227,17 +223,7 @@ def _curve(
         response = np.abs(answer.energy[at] - answer.energy[twins])
         finite = response[np.isfinite(response)]
         provenance["charge_response_eV"] = float(finite.max()) if finite.size else None
-    return Curve(
-        r=r,
-        energy=answer.energy[here],
-        forces=np.stack(answer.forces[here]) if answer.has_forces else None,
-        failures={
-            i - here.start: message
-            for i, message in answer.failures.items()
-            if here.start <= i < here.stop
-        },
-        provenance=provenance,
-    )
+    return _part(r, answer, here, provenance)
 
 
 def _partitions(dimer: Dimer) -> list[tuple[tuple[str, int], tuple[str, int]]]:

@@ -2,6 +2,7 @@ import copy
 import json
 import os
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,6 +103,27 @@ def test_arrays_are_read_only_copies():
 def test_malformed_curves_are_refused(bad):
     with pytest.raises(InputError):
         Curve(**bad)
+
+
+def test_points_find_their_places_with_what_belongs_to_them():
+    rng = np.random.default_rng(3)
+    r = np.sort(rng.uniform(0.1, 9.0, 40))
+    whole = Curve(
+        r=r, energy=rng.normal(size=40), forces=rng.normal(size=(40, 2, 3)),
+        failures={4: "four", 17: "seventeen", 30: "thirty"}, provenance={"model": "m"},
+    )  # fmt: skip
+    late = rng.random(40) < 0.4
+    parts = [
+        Curve(
+            r=r[mask], energy=whole.energy[mask], forces=whole.forces[mask],
+            failures={int(mask[:i].sum()): why for i, why in whole.failures.items() if mask[i]},
+            provenance={"model": "m"},
+        )
+        for mask in (~late, late)
+    ]  # fmt: skip
+    joined = parts[0].extended(parts[1])
+    assert joined.provenance["refined"] == late.sum()
+    assert replace(joined, provenance={"model": "m"}) == whole
 
 
 def test_axial_force_and_atom_limit():

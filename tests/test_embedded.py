@@ -1,6 +1,7 @@
 """Pairs pushed together inside a structure, with potentials that are known in closed form."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from ase_probe.engine import Evaluator
 from ase_probe.errors import InputError, UnsupportedElementError
 from ase_probe.grids import _GROWTH, R_MIN
 from ase_probe.model import ModelCard
+from ase_probe.refine import extra
 from ase_probe.scan import scan
 
 CUTOFF = 3.5
@@ -246,6 +248,24 @@ def test_progress_counts_all_structures():
     found, seen = push(CRYSTALS["rocksalt"], progress=lambda *step: calls.append(step))
     assert calls[-1] == (len(seen), len(seen))
     assert len(seen) == sum(len(one.curve) for one in found.values())
+
+
+def test_a_second_pass_finds_what_lies_between_the_steps():
+    narrow = partial(with_hole, centre=1.345, width=0.01, depth=30.0)
+    calls = []
+    adapter = Pairs(narrow)
+    atoms = CRYSTALS["diamond"]
+    (first,) = push(atoms, narrow)[0].values()
+    assert first.r_b is None
+    (second,) = embed(
+        evaluator(adapter),
+        atoms,
+        more=partial(extra, cap=50.0, spacing=0.03),
+        progress=lambda *step: calls.append(step),
+    ).values()
+    assert second.r_b == pytest.approx(1.36, abs=0.03)
+    assert len(second.curve) == len(adapter.seen) == calls[-1][0] == calls[-1][1]
+    assert second.curve.provenance["refined"] == len(second.curve) - len(first.curve)
 
 
 # Where the walk begins and ends ------------------------------------------------------------------

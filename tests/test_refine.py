@@ -122,7 +122,7 @@ def test_extra_points_are_new_inside_and_sorted(curve, cap, cutoff):
 
 @given(curves)
 def test_the_wall_has_no_gap_left(curve):
-    found = extra(N2, curve, cutoff=None, cap=50.0)
+    found = extra(N2, curve, cap=50.0)
     r = np.sort(np.concatenate([curve.r, found]))
     s = N2.covalent_sum
     near = (curve.r >= 0.5 * s) & (curve.r <= 2.5 * s)

@@ -18,7 +18,7 @@ from ase_probe.curve import Constants, Curve, Finding, Repeats
 from ase_probe.dimer import Dimer, mean_radius
 from ase_probe.model import ModelCard
 
-__all__ = ["Case", "at_most_warn"]
+__all__ = ["Case", "at_most_warn", "incomplete"]
 
 _TRUTH = ("exact", "wavefunction")
 _DEEPEST_BOND = 15.0  # eV
@@ -238,3 +238,14 @@ def at_most_warn(finding: Finding, why: str) -> Finding:
     if finding.status != "fail":
         return finding
     return replace(finding, status="warn", reason=f"{finding.reason}; {why}")
+
+
+def incomplete(finding: Finding, missing: int) -> Finding:
+    """Take back a `pass` that rests on forces of which some are missing.
+
+    The missing ones themselves are scored by ``robustness.forces`` and its neighbours.
+    """
+    if finding.status != "pass" or not missing:
+        return finding
+    reason = f"{finding.reason}, as far as there are forces: none at {missing} distances"
+    return replace(finding, status="unresolved", score=None, reason=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ase_probe.checks.case import Case
+from ase_probe.checks.case import Case, incomplete
 from ase_probe.curve import Finding
 from ase_probe.units import COULOMB
 
@@ -97,9 +97,10 @@ def cliff(case: Case) -> Finding:
         f"at {at:.2f} Å the slope is {abs(force[here][worst]):.2g} eV/Å, {source} "
         f"{expected[worst]:.2g}; {lost:+.2g} eV from {r[here][0]:.2f} Å to the limit"
     )
-    return case.judged(
+    finding = case.judged(
         check, value, reason, scored=case.well is not None, details={"r": at, "lost": lost}
     )
+    return incomplete(finding, int(np.sum(~np.isfinite(force[here]))))
 
 
 def _real_slope(case: Case, r: np.ndarray) -> tuple[np.ndarray, str]:

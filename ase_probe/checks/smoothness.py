@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ase_probe.checks.case import Case, at_most_warn
+from ase_probe.checks.case import Case, at_most_warn, incomplete
 from ase_probe.curve import Finding
 
 __all__ = ["kink", "noise"]
@@ -53,9 +53,11 @@ def kink(case: Case) -> Finding:
         if case.walk.holes:
             end = max(0, end - _RIM)  # the rim of a hole belongs to the hole
         innermost = max(innermost, float(case.walk.r[end]))
-    use = np.flatnonzero((r >= innermost) & np.isfinite(force))
+    asked = r >= innermost
+    use = np.flatnonzero(asked & np.isfinite(force))
     if len(use) < 8:
         return case.finding(check, "not-run", "too few forces")
+    missing = int(asked.sum()) - len(use)
     r, force = r[use], force[use]
     step, change = np.diff(r), np.diff(force)
     slope = np.abs(change / step)
@@ -91,5 +93,5 @@ def kink(case: Case) -> Finding:
         details={"r": at},
     )
     if case.own is not None and any(c.provenance.get("bends") for c in case.own.curves):
-        return at_most_warn(finding, "the labels' own curve has kinks as well")
-    return finding
+        finding = at_most_warn(finding, "the labels' own curve has kinks as well")
+    return incomplete(finding, missing)

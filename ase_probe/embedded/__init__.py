@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ase_probe.embedded.finding import barrier
 from ase_probe.embedded.push import Embedded, embed
 
-__all__ = ["Embedded", "embed"]
+__all__ = ["Embedded", "barrier", "embed"]

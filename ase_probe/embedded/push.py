@@ -8,8 +8,8 @@ to reach a hole there differs from the vacuum dimer's barrier, because the neigh
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +91,7 @@ def embed(
     atoms: Atoms,
     *,
     elements: Sequence[str] | None = None,
+    more: Callable[[Dimer, Curve], np.ndarray] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Embedded]:
     """Push the closest pair of each combination of elements in a structure together.
@@ -109,6 +110,8 @@ def embed(
         Molecule, slab or crystal; never changed. Its constraints and calculator play no part.
     elements
         Only pairs of these; all elements of the structure when `None`.
+    more
+        Says, from a pair and its curve, at which further distances (n,), Å, to look.
     progress
         Called with (structures done, structures in all).
 
@@ -131,8 +134,9 @@ def embed(
     The walk inward is that of ``compression.barrier``. It starts at the structure as given, or,
     where pushing first gains energy (the pair is farther apart than the model wants it), at the
     bottom of that descent. Energies count from the structure as given in either case. A hole
-    narrower than the steps is not seen. A model that passes messages on still lets the pair and its
-    images share neighbours: give a larger cell to see what that changes.
+    narrower than the steps, or than those of `more`, is not seen. A model that passes messages on
+    still lets the pair and its images share neighbours: give a larger cell to see what that
+    changes.
     """
     unknown = evaluator.unknown_elements(atoms)
     if unknown:
@@ -141,43 +145,80 @@ def embed(
         )
     pairs = closest_pairs(atoms, elements)
     cutoff = _CUTOFF if evaluator.card.cutoff is None else evaluator.card.cutoff
-    structures: list[Atoms] = []
-    plans: dict[str, tuple[Pair, tuple[int, int, int], np.ndarray, tuple[int, int], slice]] = {}
+    plans = {}
     for name, pair in pairs.items():
         repeats = repeats_for(atoms, cutoff + pair.distance)
-        r = distances(pair.distance)
-        cell = supercell(atoms, repeats, evaluator)
-        moved = places_of(pair, repeats, len(atoms))
-        part = [pushed(cell, moved, pair, x) for x in r]
-        plans[name] = pair, repeats, r, moved, slice(len(structures), len(structures) + len(part))
-        structures += part
-    answer = evaluator.evaluate(structures, progress)
-    results = {}
-    for name, (pair, repeats, r, moved, here) in plans.items():
-        provenance = {
-            "model": evaluator.card.name,
-            "level": evaluator.card.level_of_theory,
-            "grid": "embedded",
-            "dtype": evaluator.environment.get("dtype"),
-            "cutoff": cutoff,
-            "atoms": len(structures[here.start]),
-        }
-        total = _total(r, pair, moved, answer, here, provenance)
         first, second = pair.indices
-        results[name] = _judged(
-            total,
+        plans[name] = _Plan(
             dimer=Dimer((atoms.symbols[first], atoms.symbols[second])),
-            indices=pair.indices,
-            image=pair.image,
+            pair=pair,
             repeats=repeats,
+            cell=supercell(atoms, repeats, evaluator),
+            moved=places_of(pair, repeats, len(atoms)),
         )
-    return results
+    radii = {name: distances(plan.pair.distance) for name, plan in plans.items()}
+    first_pass = sum(map(len, radii.values()))
+
+    def again(done: int, total: int) -> None:
+        if progress is not None:
+            progress(first_pass + done, first_pass + total)
+
+    curves = _curves(evaluator, plans, radii, progress)
+    if more is not None:
+        radii = {n: more(plans[n].dimer, curve) for n, curve in curves.items()}
+        for name, part in _curves(evaluator, plans, radii, again).items():
+            curves[name] = curves[name].extended(part)
+    return {name: _judged(curves[name], plan) for name, plan in plans.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plan:
+    """One pair, the supercell it is pushed together in, and its places there."""
+
+    dimer: Dimer
+    pair: Pair
+    repeats: tuple[int, int, int]
+    cell: Atoms
+    moved: tuple[int, int]
+
+
+def _curves(
+    evaluator: Evaluator,
+    plans: Mapping[str, _Plan],
+    radii: Mapping[str, np.ndarray],
+    progress: Progress | None,
+) -> dict[str, Curve]:
+    """Curves of the supercells' total energies; pairs without distances are left out."""
+    structures: list[Atoms] = []
+    places: dict[str, slice] = {}
+    for name, r in radii.items():
+        plan = plans[name]
+        start = len(structures)
+        structures += [pushed(plan.cell, plan.moved, plan.pair, x) for x in r]
+        if len(r):
+            places[name] = slice(start, len(structures))
+    answer = evaluator.evaluate(structures, progress)
+    provenance = {
+        "model": evaluator.card.name,
+        "level": evaluator.card.level_of_theory,
+        "grid": "embedded",
+        "dtype": evaluator.environment.get("dtype"),
+    }
+    return {
+        name: _total(
+            radii[name],
+            plans[name],
+            answer,
+            here,
+            {**provenance, "atoms": len(plans[name].cell)},
+        )
+        for name, here in places.items()
+    }
 
 
 def _total(
     r: np.ndarray,
-    pair: Pair,
-    moved: tuple[int, int],
+    plan: _Plan,
     answer: Evaluation,
     here: slice,
     provenance: Mapping[str, Any],
@@ -185,9 +226,9 @@ def _total(
     """Curve of the supercell's total energy."""
     forces = None
     if answer.has_forces:
-        on_first, on_second = (np.array([f[i] for f in answer.forces[here]]) for i in moved)
+        on_first, on_second = (np.array([f[i] for f in answer.forces[here]]) for i in plan.moved)
         forces = np.zeros((len(r), 2, 3))
-        forces[:, 1, 2] = (on_second - on_first) @ pair.vector / (2 * pair.distance)
+        forces[:, 1, 2] = (on_second - on_first) @ plan.pair.vector / (2 * plan.pair.distance)
         forces[:, 0, 2] = -forces[:, 1, 2]
     return Curve(
         r=r,
@@ -202,31 +243,21 @@ def _total(
     )
 
 
-def _judged(
-    total: Curve,
-    *,
-    dimer: Dimer,
-    indices: tuple[int, int],
-    image: tuple[int, int, int],
-    repeats: tuple[int, int, int],
-) -> Embedded:
+def _judged(total: Curve, plan: _Plan) -> Embedded:
     zero = float(total.energy[-1])
-    curve = Curve(
-        r=total.r,
+    curve = replace(
+        total,
         energy=total.energy - zero,
-        forces=total.forces,
-        failures=total.failures,
         provenance={**total.provenance, "undistorted_eV": zero},
     )
-    barrier = _barrier(curve, noise(total), _SHORTEST_BOND * dimer.covalent_sum)
     return Embedded(
-        dimer=dimer,
-        indices=indices,
-        image=image,
-        distance=float(curve.r[-1]),
-        repeats=repeats,
+        dimer=plan.dimer,
+        indices=plan.pair.indices,
+        image=plan.pair.image,
+        distance=plan.pair.distance,
+        repeats=plan.repeats,
         curve=curve,
-        **barrier,
+        **_barrier(curve, noise(total), _SHORTEST_BOND * plan.dimer.covalent_sum),
     )
 
 

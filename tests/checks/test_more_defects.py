@@ -176,6 +176,28 @@ def test_what_cannot_be_asked_is_not_run():
         assert CHECKS[check](bare).status == "not-run"
 
 
+@pytest.mark.parametrize(
+    ("check", "where", "change"),
+    [
+        ("cutoff.cliff", 4.5, cliff(1.0)),
+        ("smoothness.kink", 1.5, lambda r: (0.0 * r, 40.0 * (r < 2.0))),
+    ],
+)
+def test_missing_forces_are_no_pass(check, where, change):
+    def without_forces(found):
+        forces = found.curve.forces.copy()
+        gap = np.abs(found.curve.r - where) < 0.1
+        assert gap.any()
+        forces[gap] = np.nan
+        return CHECKS[check](replace(found, curve=replace(found.curve, forces=forces)))
+
+    assert CHECKS[check](case()).status == "pass"
+    finding = without_forces(case())
+    assert (finding.status, finding.score) == ("unresolved", None)
+    assert "no" in finding.reason
+    assert without_forces(case(change)).status == "fail"  # what is there is judged
+
+
 def test_no_numbers_earn_nothing():
     whole = case()
     nothing = Curve(
