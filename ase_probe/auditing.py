@@ -154,7 +154,7 @@ def audit(
 
     refused = {dimer: why for dimer in wanted if (why := refusal(card, dimer))}
     asked = [dimer for dimer in wanted if dimer not in refused]
-    repeating = bool(set(selected) & set(battery.CHANGES))
+    repeating = not battery.REPEATED.isdisjoint(selected)
     steps = _Steps(progress, PER_DIMER * len(asked) if repeating else 0)
     curves = scan(probe.evaluator, asked, grid, steps)
     for dimer in wanted:

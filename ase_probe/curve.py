@@ -181,6 +181,9 @@ class Repeats:
         distance (k,); NaN where there was no answer.
     has_forces
         Does the model offer forces?
+    spin_change
+        Multiplicity -> change of the energy at the second distance when the pair is asked for with
+        it, eV; NaN where there was no answer. Empty for models that take no spin.
     """
 
     r: Sequence[float]
@@ -189,6 +192,7 @@ class Repeats:
     energy_change: Mapping[str, Sequence[float]]
     force_change: Mapping[str, Sequence[float]]
     has_forces: bool = True
+    spin_change: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

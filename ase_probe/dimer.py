@@ -164,15 +164,23 @@ _HIGH_SPIN = {
 _NAME = re.compile(r"([A-Z][a-z]?)(2(?![0-9])|[A-Z][a-z]?)(\++|-+|[+-][1-9])?(?:@([0-9]+))?")
 
 
-def _atomic_number(symbol: str) -> int:
-    from ase.data import atomic_numbers
+# As in `ase.data`, whose import takes longer than everything done here.
+_SYMBOLS = (
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb "
+    "Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm "
+    "Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
+)
+_NUMBERS = {symbol: number for number, symbol in enumerate(_SYMBOLS.split(), 1)}
 
-    number = atomic_numbers.get(symbol, 0)
-    if number < 1:
-        near = difflib.get_close_matches(symbol.capitalize(), list(atomic_numbers), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near and near[0] != "X" else ""
+
+def _atomic_number(symbol: str) -> int:
+    number = _NUMBERS.get(symbol)
+    if number is None:
+        near = difflib.get_close_matches(symbol.capitalize(), list(_NUMBERS), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DimerError(f"Unknown element {symbol!r}.{hint} Chemical symbols H to Og are allowed.")
-    return int(number)
+    return number
 
 
 def _ordered(first: str, second: str) -> tuple[str, str]:
@@ -228,8 +236,6 @@ def mean_radius(symbols: tuple[str, str], kind: str) -> float | None:
 
 def _recased(text: str) -> list[str]:
     """Valid names that differ from `text` by upper and lower case only."""
-    from ase.data import atomic_numbers
-
     match = re.fullmatch(r"([A-Za-z]+)(2?)([^A-Za-z0-9].*)?", text)
     if match is None:
         return []
@@ -239,8 +245,8 @@ def _recased(text: str) -> list[str]:
     return [
         first + second + tail
         for first, second in splits
-        if first in atomic_numbers
-        and (second == "2" or (second in atomic_numbers and not two))
+        if first in _NUMBERS
+        and (second == "2" or (second in _NUMBERS and not two))
         and _NAME.fullmatch(first + second + tail)
     ]
 

@@ -7,7 +7,7 @@ the minimum and on the tail, all in one flat batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -141,7 +141,8 @@ def repeat(
     Returns
     -------
     dict
-        Dimer name -> `Repeats`.
+        Dimer name -> `Repeats`; for a model that takes spin, with the multiplicities next to the
+        dimer's.
     """
     variants = _variants(evaluator.card.cutoff)
     plan: list[tuple[Dimer, float]] = []
@@ -181,6 +182,7 @@ def repeat(
             was = off.get(variant.kind, (0.0, 0.0))
             off[variant.kind] = (float(np.maximum(was[0], de)), float(np.maximum(was[1], df)))
         found.setdefault(dimer.name, []).append((r, float(energy), float(np.abs(force).max()), off))
+    spins = _spins(evaluator, plan, curves, found)
     precise = {} if other is None else _precision(other, plan, curves, structures[::size], found)
     return {
         name: Repeats(
@@ -191,9 +193,35 @@ def repeat(
             | precise.get(name, {}),
             force_change={k: [row[3][k][1] for row in rows] for k in KINDS},
             has_forces=together.has_forces,
+            spin_change=spins.get(name, {}),
         )
         for name, rows in found.items()
     }
+
+
+def _spins(
+    evaluator: Evaluator,
+    plan: Sequence[tuple[Dimer, float]],
+    curves: dict[str, Curve],
+    found: Mapping[str, Sequence[tuple[float, float, float, object]]],
+) -> dict[str, dict[int, float]]:
+    """Change of the energy at the minimum with the multiplicities next to the dimer's, eV."""
+    asked = []
+    for dimer, r in plan[1 :: len(_AT)]:
+        given = curves[dimer.name].provenance.get("given", {})
+        others = (dimer.multiplicity - 2, dimer.multiplicity + 2)
+        asked += [
+            (replace(dimer, multiplicity=m), dimer.name, r, "charge" in given)
+            for m in others
+            if "spin" in given and 0 < m <= dimer.electrons + 1
+        ]
+    if not asked:
+        return {}
+    answer = evaluator.evaluate([d.atoms(r, charge=charge) for d, _, r, charge in asked])
+    changes: dict[str, dict[int, float]] = {}
+    for (dimer, name, _, _), energy in zip(asked, answer.energy, strict=True):
+        changes.setdefault(name, {})[dimer.multiplicity] = float(energy - found[name][1][1])
+    return changes
 
 
 def _precision(

@@ -8,7 +8,7 @@ own level and the reason says so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ase_probe.baselines.tabulated import tabulated
@@ -42,6 +42,8 @@ class Labels:
         a pair that only dispersion binds.
     plus_u
         Do the labels carry +U for oxides and fluorides of some transition metals?
+    all_electron
+        Are total energies of labels and tier the same quantity? Not with pseudopotentials.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Labels:
     branches: tuple[str, ...]
     dispersion: bool = False
     plus_u: bool = False
+    all_electron: bool = False
 
 
 _MOLECULAR = ("restricted", "unrestricted")
@@ -60,12 +63,15 @@ _RULES: tuple[tuple[str, Labels], ...] = (
     (r"PBE(?= without| \(|,|$)", Labels("PBE", "dft:pbe", _SOLID)),
     (r"r2SCAN, not spin-polarized", Labels("r2SCAN", "dft:r2scan", ("restricted",))),
     (r"r2SCAN(?= \(|,|$)", Labels("r2SCAN", "dft:r2scan", _SOLID)),
-    (r"ωB97M-V", Labels("ωB97M-V", "dft:wb97m-v", _MOLECULAR)),
+    (r"ωB97M-V", Labels("ωB97M-V", "dft:wb97m-v", _MOLECULAR, all_electron=True)),
     (
         r"ωB97M-D[34]\S*, unrestricted",
-        Labels("ωB97M-V", "dft:wb97m-v", ("unrestricted",), dispersion=True),
+        Labels("ωB97M-V", "dft:wb97m-v", ("unrestricted",), dispersion=True, all_electron=True),
     ),
-    (r"ωB97M-D[34]", Labels("ωB97M-V", "dft:wb97m-v", _MOLECULAR, dispersion=True)),
+    (
+        r"ωB97M-D[34]",
+        Labels("ωB97M-V", "dft:wb97m-v", _MOLECULAR, dispersion=True, all_electron=True),
+    ),
 )
 """What a card's level of theory begins with -> the labels; the first that fits counts.
 
@@ -145,5 +151,8 @@ def own_level(card: ModelCard, dimer: Dimer, r: np.ndarray) -> tuple[Curve, ...]
         made = tabulated(dimer, r, tier=known.tier, branch=branch)
         if isinstance(made, Unavailable):
             return made
+        if known.all_electron:
+            atoms = made.provenance["atoms_eV"]
+            made = replace(made, provenance={**made.provenance, "label_atoms_eV": atoms})
         found.setdefault(str(made.provenance["branch"]), made)
     return tuple(found.values())

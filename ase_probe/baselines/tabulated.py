@@ -188,12 +188,20 @@ def of_reference(
     extra = {
         "branch": wanted,
         "two_s": [reference.branches[name].two_s for name in names],
+        "atoms_eV": _atoms(reference),
         "masks": masks,
         "ranges": ranges,
         "date": reference.date,
         "versions": dict(reference.versions),
     }
     return replace(made, provenance={**made.provenance, **extra})
+
+
+def _atoms(reference: Reference) -> list[float] | None:
+    """Energies of the two neutral atoms, eV; `None` where the fragments are others."""
+    if any(reference.zero.get("charges", (0, 0))):
+        return None
+    return [float(energy) * HARTREE for energy in reference.zero["energies"]]
 
 
 def tabulated(

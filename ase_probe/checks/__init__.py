@@ -1,13 +1,14 @@
 """The checks: pure functions from a `Case` (a curve and its references) to a `Finding`.
 
-Ids are stable: ``group.name``. A new check is a function, a row in `CHECKS` and a row in the
-threshold table.
+Ids are stable: ``group.name``. A new check is a function, a row in `CHECKS`, its name in
+`ase_probe.check_names` and a row in the threshold table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ase_probe.check_names import applicable, select
 from ase_probe.checks import (
     bare_nuclei,
     charged,
@@ -18,6 +19,7 @@ from ase_probe.checks import (
     long_range,
     robustness,
     smoothness,
+    spin,
     trust,
     wall,
 )
@@ -28,13 +30,12 @@ from ase_probe.checks.shape import noise
 from ase_probe.checks.symmetry import CHANGES
 from ase_probe.checks.thresholds import verdict
 from ase_probe.curve import Finding
-from ase_probe.errors import InputError
 
 __all__ = [
-    "CHANGES",
     "CHECKS",
     "PEERS",
     "PROFILES",
+    "REPEATED",
     "Case",
     "Profile",
     "group_scores",
@@ -55,6 +56,7 @@ CHECKS: dict[str, Callable[[Case], Finding]] = {
     "dissociation.D_e": dissociation.D_e,
     "dissociation.omega_e": dissociation.omega_e,
     "dissociation.limit": dissociation.limit,
+    "dissociation.label_atoms": dissociation.label_atoms,
     "dissociation.extra_extremum": dissociation.extra_extremum,
     "compression.barrier": compression.barrier,
     "compression.hole": compression.hole,
@@ -71,46 +73,18 @@ CHECKS: dict[str, Callable[[Case], Finding]] = {
     **CHANGES,
     "charged.response": charged.response,
     "charged.limit": charged.limit,
+    "spin.ladder": spin.ladder,
     "bare_nuclei.coulomb": bare_nuclei.coulomb,
 }
-"""Id -> check, in the order in which they are reported."""
+"""Id -> check, in the order of `ase_probe.check_names.CHECK_NAMES`."""
 
-_FOR_BARE_NUCLEI = ("robustness.exception", "robustness.finite", "robustness.forces", "bare_nuclei")
-
-
-def select(names: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the check ids that `names` (ids or groups) stand for; all of them for `None`.
-
-    Raises
-    ------
-    InputError
-        A name is neither an id nor a group.
-    """
-    if names is None:
-        return tuple(CHECKS)
-    names = tuple(names)
-    groups = sorted({check.partition(".")[0] for check in CHECKS})
-    for name in names:
-        if name not in CHECKS and name not in groups:
-            raise InputError(
-                f"Unknown check {name!r}; allowed: {', '.join(groups)} or one of "
-                f"{', '.join(CHECKS)}."
-            )
-    return tuple(check for check in CHECKS if _matches(check, names))
-
-
-def _matches(check: str, names: Sequence[str]) -> bool:
-    return check in names or check.partition(".")[0] in names
+REPEATED = frozenset({*CHANGES, "spin.ladder"})
+"""Checks that need the pair asked for again, in other ways."""
 
 
 def run(case: Case, checks: Sequence[str]) -> list[Finding]:
-    """Run the checks that apply to this dimer: two bare nuclei have no bond to ask about."""
-    if case.dimer.electrons:
-        left_out = ("bare_nuclei",) if case.dimer.charge else ("bare_nuclei", "charged")
-        applicable = [check for check in checks if not check.startswith(left_out)]
-    else:
-        applicable = [check for check in checks if _matches(check, _FOR_BARE_NUCLEI)]
-    return [CHECKS[check](case) for check in applicable]
+    """Run the checks that apply to this dimer."""
+    return [CHECKS[check](case) for check in applicable(case.dimer, checks)]
 
 
 def group_scores(findings: Iterable[Finding]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from ase_probe.checks.case import Case, at_most_warn
 from ase_probe.checks.target import Target, judge, unresolved
 from ase_probe.curve import Finding
 
-__all__ = ["D_e", "extra_extremum", "limit", "omega_e", "r_e"]
+__all__ = ["D_e", "extra_extremum", "label_atoms", "limit", "omega_e", "r_e"]
 
 _VAN_DER_WAALS = 0.050  # eV: below this D_e only D_e is judged
 _WEAK = 0.2  # eV: below this D_e it is judged by limits of its own
@@ -174,6 +174,38 @@ def limit(case: Case) -> Finding:
             reason="nothing is left beyond the model's cutoff, so the gap is zero by construction",
         )
     return finding
+
+
+def label_atoms(case: Case) -> Finding:
+    """How far E(AB, r_max) lies from the atoms of the labels' own level, eV per atom.
+
+    (E(AB, r_max) − E(A) − E(B))/2 with atoms computed at the level of the training labels. A
+    strictly local model agrees with its own atoms by construction, and a table of stored ones may
+    hide the network; these it cannot know but from training. Few training sets hold lone atoms, so
+    the verdict is `warn` at most and is not scored.
+    """
+    check = "dissociation.label_atoms"
+    if case.dimer.charge:
+        return case.finding(check, "not-run", "charged fragments are not unique")
+    if case.card.energy_reference != "total":
+        return case.finding(check, "not-run", "the model's energies are not total energies")
+    if case.last < 0:
+        return case.finding(check, "not-run", "the model gave no energies")
+    provenance = next((c.provenance for c in case.own.curves), {}) if case.own else {}
+    atoms = provenance.get("label_atoms_eV")
+    if atoms is None:
+        why = case.own_missing or "the labels' atoms are pseudopotential ones, or not shipped"
+        return case.finding(check, "not-run", why)
+    gap = 0.5 * (case.e_inf - sum(atoms))
+    finding = case.judged(
+        check,
+        gap,
+        f"E({case.r_inf:.1f} Å) lies {gap:+.3g} eV per atom from two atoms at the labels' level",
+        deviation=abs(gap),
+        reference=float(sum(atoms)),
+        source=str(provenance["level"]),
+    )
+    return at_most_warn(finding, "lone atoms are rarely in a training set")
 
 
 def extra_extremum(case: Case) -> Finding:

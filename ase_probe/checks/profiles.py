@@ -26,6 +26,7 @@ _EVERYTHING = (
     "long_range",
     "smoothness",
     "charged",
+    "spin",
     "bare_nuclei",
     "consistency",
 )
@@ -145,6 +146,7 @@ PROFILES: dict[str, Profile] = {
                 "long_range",
                 "smoothness",
                 "charged",
+                "spin",
                 "consistency",
             ),
             thresholds=THRESHOLDS,

@@ -81,6 +81,9 @@ THRESHOLDS: dict[str, Threshold] = {
     "dissociation.limit": Threshold(
         "eV", Limit(0.010), Limit(0.100), "size consistency: E(AB, r_max) = E(A) + E(B)"
     ),
+    "dissociation.label_atoms": Threshold(
+        "eV/atom", Limit(0.05), Limit(0.3), "the labels' own atoms as the zero", scored=False
+    ),
     "dissociation.extra_extremum": Threshold(
         "eV", Limit(0.005), Limit(0.025), "kT at 300 K is 26 meV; 5 meV is noise to a simulation"
     ),

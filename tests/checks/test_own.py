@@ -1,5 +1,7 @@
 """Whose error is it: truth, the labels' own level and the model stand side by side."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -161,3 +163,20 @@ def test_a_hump_of_the_labels_is_none_of_the_models():
     assert CHECKS["dissociation.extra_extremum"](without).status == "fail"
     unknown = Case(dimer=N2, card=CARD, curve=curve(R, energy))
     assert CHECKS["dissociation.extra_extremum"](unknown).status == "warn"
+
+
+@pytest.mark.parametrize(("off", "status"), [(0.01, "pass"), (0.2, "warn"), (3.0, "warn")])
+def test_the_labels_atoms_are_a_third_zero(off, status):
+    label = own(10.56)
+    label = replace(label, provenance={**label.provenance, "label_atoms_eV": [-1000.0, -1000.0]})
+    found = case(10.6, label)
+    energy = found.curve.energy - 2000.0 + 2 * off
+    found = replace(found, curve=replace(found.curve, energy=energy))
+    card = replace(CARD, energy_reference="total")
+    finding = CHECKS["dissociation.label_atoms"](replace(found, card=card))
+    assert (finding.status, finding.score) == (status, None)
+    assert finding.value == pytest.approx(off, abs=1e-3)
+    cohesive = replace(CARD, energy_reference="cohesive")
+    assert CHECKS["dissociation.label_atoms"](replace(found, card=cohesive)).status == "not-run"
+    without = replace(found, card=card, own_curves=(own(10.56),))
+    assert "pseudopotential" in CHECKS["dissociation.label_atoms"](without).reason

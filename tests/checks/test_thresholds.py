@@ -63,5 +63,9 @@ def test_every_row_has_a_source_and_belongs_to_a_check():
     assert all(threshold.source for threshold in THRESHOLDS.values())
     assert {row.partition(":")[0] for row in THRESHOLDS} <= set(CHECKS)
     assert set(LABEL_ALLOWANCE) <= set(THRESHOLDS)
-    results = {"compression.r_trust", "charged.response"}  # without thresholds of their own
+    results = {
+        "compression.r_trust",
+        "charged.response",
+        "spin.ladder",
+    }  # without thresholds of their own
     assert set(CHECKS) - {row.partition(":")[0] for row in THRESHOLDS} == results
