@@ -132,6 +132,19 @@ def test_the_standard_suite_is_covered():
     assert expected - {p.stem for p in FILES if p.parent.name == "dft-pbe"} == set()
 
 
+def test_no_bond_breaks_over_a_hump():
+    """None of these ground states has a barrier; an excited state that slipped in shows as one."""
+    bonds = [read(p) for p in FILES if p.parent.name == "wavefunction"]
+    bonds = [found for found in bonds if found.zero["kind"] == "bond"]
+    assert len(bonds) >= 4
+    for found in bonds:
+        branch = found.branches[found.default]
+        r, energy = np.array(branch.r), np.array(branch.energy, dtype=float)
+        outside = r > 1.4 * r[energy.argmin()]
+        assert energy[outside].max() < 0.010 / 27.2114, found.dimer
+        assert np.all(np.diff(energy[outside]) > -0.010 / 27.2114), found.dimer
+
+
 def test_the_wavefunction_tier_against_experiment():
     """Mean absolute errors over the pairs with certain constants: 0.10 eV, 0.01 Å, 40 cm⁻¹."""
     off = []

@@ -95,7 +95,9 @@ class Unit:
             r_e = well(Dimer.parse(self.dimer))
             start = int(np.argmin(np.abs(np.array(self.radii) - r_e)))
             return self.radii[start:] + self.radii[:start][::-1]
-        if self.path in ("cluster", "far"):
+        if self.path == "far":
+            return self.radii[::-1] + self.radii[1:-1]
+        if self.path == "cluster":
             return self.radii
         return ()  # decided when the atoms are known
 

@@ -9,7 +9,7 @@ Every finished point is a line on disk; see `ase_probe.baselines.quantum.checkpo
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +42,7 @@ from ase_probe.units import HARTREE
 __all__ = ["assemble", "energies", "run", "units"]
 
 _CHECKS = 4
+_SAME = 1e-5  # Eh
 _APART = 50.0  # Å; NEVPT2's own zero
 _OVERLAP = 0.8  # of r_e: from here outward both methods are run
 _WALL = 0.6  # of r_e: inside, the error is stated relative to E
@@ -180,9 +181,11 @@ def _counterpoise(record: dict[str, Any], system: System, plan: Recipe) -> None:
 
 
 def _far(unit: Unit, dimer: Dimer, path: Path) -> None:
-    """Compute and record the missing points of NEVPT2, from the outermost inward."""
-    plan, order = _recipe(unit), unit.radii[::-1]
-    finished = sum("r" in x for x in points(path))
+    """Compute and record the missing points of NEVPT2, from the outermost inward and back."""
+    plan, order = _recipe(unit), unit.order
+    found = [x for x in points(path) if "r" in x]
+    finished = len(found)
+    inward = {x["r"]: float(x["casscf"]) for x in found}
     densities = Densities(path)
     kept = densities.load() if finished else None
     previous = None
@@ -192,10 +195,25 @@ def _far(unit: Unit, dimer: Dimer, path: Path) -> None:
     for index in range(finished, len(order)):
         started = time.process_time()
         system = System(symbols=dimer.symbols, r=order[index], two_s=unit.two_s)
-        record, previous = multireference(system, plan, previous)
+        below = inward.get(order[index])
+        record, previous = multireference(system, plan, previous, below=below)
+        inward.setdefault(order[index], record["casscf"])
         densities.save(index, np.array([order[index]]), previous[1])
         seconds = round(time.process_time() - started, 2)
         append(path, {"r": order[index], **record, "seconds": seconds})
+
+
+def lowest(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Keep, at each distance, the CASSCF of lowest energy; of equal ones one that converged."""
+    found: dict[float, dict[str, Any]] = {}
+    for x in rows:
+        if "r" not in x or x["nevpt2"] is None:
+            continue
+        known = found.get(x["r"])
+        gain = np.inf if known is None else known["casscf"] - x["casscf"]
+        if gain > _SAME or (abs(gain) <= _SAME and x["converged"]):
+            found[x["r"]] = dict(x)
+    return list(found.values())
 
 
 def energies(plan: Recipe, zero: float, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -232,12 +250,25 @@ def _outer(
     return beyond, joined
 
 
+_DEGENERATE = (("B1", "B2"), ("B2g", "B3g"), ("B2u", "B3u"))
+"""The two components of a π shell in the Abelian subgroups C2v and D2h."""
+
+
+def shells(occupation: Mapping[str, Any]) -> dict[str, Any]:
+    """Occupation of the irreducible representations, whichever component of π is which."""
+    found = {name: np.ravel(n).tolist() for name, n in occupation.items()}
+    for pair in _DEGENERATE:
+        both = sorted((found.pop(name) for name in pair if name in found), reverse=True)
+        found |= dict(zip(pair, both, strict=False))
+    return found
+
+
 def _cuts(branch: Branch, rows: Mapping[float, Mapping[str, Any]]) -> dict[int, str]:
     """Intervals in which the reference determinant changes its occupation."""
     found = {}
     for i, (a, b) in enumerate(zip(branch.r, branch.r[1:], strict=False)):
         left, right = (rows[x].get("occupation") for x in (a, b))
-        if left is not None and right is not None and left != right:
+        if left is not None and right is not None and shells(left) != shells(right):
             found[i] = "the reference determinant changes its occupation"
     return found
 
@@ -312,7 +343,7 @@ def assemble(
     paths: dict[str, Sequence[Mapping[str, Any]]] = {"composite": near}
     joined = None
     if treatment.kind == "bond":
-        beyond, joined = _outer(near, [x for x in by_path["far"] if "r" in x])
+        beyond, joined = _outer(near, lowest(by_path["far"]))
         paths["nevpt2"] = beyond
     rows = {float(x["r"]): x for path in paths.values() for x in path}
     for x in rows.values():

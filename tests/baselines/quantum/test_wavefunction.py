@@ -101,6 +101,28 @@ def test_a_torn_unit_goes_on(built, which):
             assert new["parts"][name] == pytest.approx(value, abs=1e-6)
 
 
+def test_the_way_back_finds_the_lowest_state(tmp_path):
+    """From outside alone, CASSCF of F2 stays in another state 0.1 eV above, from 4 to 2.4 Å."""
+    task = wavefunction.units(Dimer.parse("F2"), SMALL, points=24)[2]
+    rows = [x for x in wavefunction.run(task, tmp_path) if "r" in x]
+    inward, best = rows[: len(task.radii)], wavefunction.lowest(rows)
+    assert {x["r"] for x in best} == set(task.radii)
+    apart = next(x["casscf"] for x in inward if x["r"] == max(task.radii))
+    stretched = [x for x in best if x["r"] > 1.5]
+    assert max(x["casscf"] for x in stretched) < apart + 1e-5
+    assert max(x["casscf"] for x in inward if x["r"] > 1.5) > apart + 1e-3  # else nothing is tested
+
+
+def test_either_component_of_a_pi_shell_is_the_same_state():
+    shells = wavefunction.shells
+    assert shells({"A1": [3, 3], "B1": [1, 0]}) == shells({"A1": [3, 3], "B2": [1, 0]})
+    assert shells({"A1": [3, 3], "B1": [1, 1], "B2": [1, 0]}) == shells(
+        {"A1": [3, 3], "B1": [1, 0], "B2": [1, 1]}
+    )
+    assert shells({"A1": [3, 3], "B1": [1, 0]}) != shells({"A1": [4, 3]})
+    assert shells({"Ag": 6, "B2u": 2}) != shells({"Ag": 6, "B2g": 2})
+
+
 def test_a_valence_pair_needs_no_splice(tmp_path):
     reference = read(made("LiH", tmp_path, points=12).files["LiH"])
     assert reference.zero["kind"] == "pair"
