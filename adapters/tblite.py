@@ -67,6 +67,7 @@ class TBLite(BatchAdapter):
 
     family = "tblite"
     cards = CARDS
+    weightless = True
     environment = Environment(extra="tblite", modules=("tblite",), distributions=("tblite",))
 
     def load(

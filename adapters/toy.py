@@ -92,6 +92,7 @@ class Toy(AdapterBase):
     """`lj`: Lennard-Jones argon. `morse`: a Morse H2 with the measured D_e, r_e and ω_e."""
 
     family = "toy"
+    weightless = True
     cards = (
         _card(
             "lj",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ase_probe import checks as battery
-from ase_probe.calculator import Probe
 from ase_probe.curve import Curve, Finding
 from ase_probe.dimer import Dimer, ground_multiplicity
-from ase_probe.engine import Evaluator, Raised, attempt
+from ase_probe.engine import Raised, attempt
 from ase_probe.errors import InputError
 from ase_probe.model import ModelCard
 from ase_probe.suites import suite as make_suite
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "blind",
     "charge_blind",
-    "other_precision",
     "pairs",
     "parsed",
     "read_structure",
@@ -116,12 +114,3 @@ def charge_blind(curve: Curve) -> bool:
     """Measured: the charge changes nothing in the energy but noise."""
     response = curve.provenance.get("charge_response_eV")
     return response is not None and response <= max(1e-6, 5 * battery.noise(curve))
-
-
-def other_precision(probe: Probe, model: str, options: Mapping[str, Any]) -> Evaluator | None:
-    """Load the same model in its other floating-point type; `None` where it has one only."""
-    now = probe.evaluator.environment["dtype"]
-    others = [dtype for dtype in probe.card.dtypes if dtype != now]
-    if now not in probe.card.dtypes or not others:
-        return None
-    return Probe(model, **{**options, "dtype": others[0]}).evaluator

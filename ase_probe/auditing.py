@@ -17,10 +17,10 @@ import numpy as np
 
 from ase_probe import baselines as tiers
 from ase_probe import checks as battery
+from ase_probe.answering import answering, other_precision
 from ase_probe.asking import (
     blind,
     charge_blind,
-    other_precision,
     pairs,
     parsed,
     read_structure,
@@ -31,7 +31,7 @@ from ase_probe.calculator import Probe
 from ase_probe.curve import Audit, Curve, Finding, Repeats
 from ase_probe.dimer import Dimer
 from ase_probe.embedded import barrier, embed
-from ase_probe.engine import Progress
+from ase_probe.engine import CachedEvaluator, Evaluator, Progress
 from ase_probe.errors import InputError
 from ase_probe.grids import grid as make_grid
 from ase_probe.refine import extra
@@ -69,6 +69,7 @@ def audit(
     trust_checkpoint: bool = False,
     isolate: bool | str | os.PathLike[str] = False,
     timeout: float | None = None,
+    cache: bool = True,
     progress: Progress | None = None,
 ) -> Audit:
     """Audit one model: where does it stop being physics?
@@ -105,6 +106,9 @@ def audit(
         TOML file with other limits; see `ase_probe.checks.profiles.read_thresholds`.
     device, dtype, task, checkpoint, trust_checkpoint, isolate, timeout
         As for `Probe`; refused for a calculator that is already built.
+    cache
+        Take answers the model gave before from the disk, and keep new ones; only for models known
+        by name or file. The key holds weights, packages, options and kind of machine.
     progress
         Called with (structures done, structures in all).
 
@@ -141,10 +145,10 @@ def audit(
         given = [key for key, value in options.items() if value not in (None, "auto", False)]
         if given:
             raise InputError(f"This Probe is already built: {', '.join(given)} cannot be changed.")
-        probe = model
+        evaluator = model.evaluator
     else:
-        probe = Probe(model, **options)  # type: ignore[arg-type]
-    card = probe.card
+        evaluator = answering(model, options, cache=cache)
+    card = evaluator.card
     if structure is not None:
         structure = read_structure(structure)
         if wanted is None and suite is None and elements is None:
@@ -156,7 +160,7 @@ def audit(
     asked = [dimer for dimer in wanted if dimer not in refused]
     repeating = not battery.REPEATED.isdisjoint(selected)
     steps = _Steps(progress, PER_DIMER * len(asked) if repeating else 0)
-    curves = scan(probe.evaluator, asked, grid, steps)
+    curves = scan(evaluator, asked, grid, steps)
     for dimer in wanted:
         if dimer.name in curves and charge_blind(curves[dimer.name]):
             del curves[dimer.name]
@@ -174,15 +178,15 @@ def audit(
                 )
                 for dimer in asked
             }
-            curves = extend(probe.evaluator, asked, curves, more, steps.next())
+            curves = extend(evaluator, asked, curves, more, steps.next())
 
     again: dict[str, Repeats] = {}
     if repeating:
         bound = [d for d in asked if d.name in curves and d.electrons]
         other = None
         if "consistency.precision" in selected and isinstance(model, str) and bound:
-            other = other_precision(probe, model, options)
-        again = repeat(probe.evaluator, bound, curves, steps.next(last=True), other)
+            other = other_precision(evaluator, model, options, cache=cache)
+        again = repeat(evaluator, bound, curves, steps.next(last=True), other)
 
     references: dict[str, Mapping[str, Curve]] = {}
     findings: list[Finding] = []
@@ -211,7 +215,7 @@ def audit(
     if structure is not None:
         vacuum = {f.dimer: f.value for f in findings if f.check == "compression.barrier"}
         pushed = embed(
-            probe.evaluator,
+            evaluator,
             structure,
             more=partial(extra, cap=chosen.cap, spacing=_EMBEDDED_SPACING),
             progress=steps.next(last=True),
@@ -223,7 +227,7 @@ def audit(
     return Audit(
         card=card,
         environment={
-            **probe.evaluator.environment,
+            **evaluator.environment,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "suite": suite_name(suite, dimers, elements),
             "profile": chosen.name,
@@ -234,6 +238,7 @@ def audit(
             "dimers": [dimer.name for dimer in wanted],
             "points": sum(map(len, curves.values())),
             "refined": sum(int(c.provenance.get("refined", 0)) for c in curves.values()),
+            "remembered": _remembered(evaluator),
         },
         curves=curves,
         references=references,
@@ -247,6 +252,11 @@ def audit(
             if dimer.name in curves
         },
     )  # fmt: skip
+
+
+def _remembered(evaluator: Evaluator) -> int:
+    """How many answers were not computed anew."""
+    return evaluator.remembered if isinstance(evaluator, CachedEvaluator) else 0
 
 
 def _label_curve(references: Mapping[str, Mapping[str, Curve]], dimer: Dimer) -> Curve | None:

@@ -150,6 +150,7 @@ class Adapter(Protocol):
     devices: tuple[str, ...]
     batch_size: int
     unpickles: bool
+    weightless: bool
 
     def load(
         self,
@@ -193,6 +194,8 @@ class AdapterBase:
     """Structures of two atoms per native batch; 1 where the vendor has no batch."""
     unpickles: bool = False
     """Does loading a checkpoint run code that the file may hold (Python's pickle)?"""
+    weightless: bool = False
+    """Is there nothing to load but the code itself?"""
 
     def describe(self, card: ModelCard, calculator: BaseCalculator) -> ModelCard:
         """Return the card as it is."""

@@ -162,17 +162,26 @@ def repeat(
         if progress is not None:
             progress(done, total)
 
-    together = evaluator.evaluate(structures, lambda done, _: report(done))
+    per_dimer = len(_AT)
+    together = evaluator.evaluate(
+        structures,
+        lambda done, _: report(done),
+        parts=[size * per_dimer] * len(dimers),
+    )
+    alone = evaluator.evaluate(
+        structures[::size],
+        lambda done, _: report(len(structures) + done),
+        parts=[per_dimer] * len(dimers),
+        alone=True,
+    )
     found: dict[str, list[tuple[float, float, float, dict[str, tuple[float, float]]]]] = {}
     for i, (dimer, r) in enumerate(plan):
         base = i * size
-        alone = evaluator.evaluate([structures[base]])
-        report(len(structures) + i + 1)
         energy, force = together.energy[base], together.forces[base]
         off: dict[str, tuple[float, float]] = {
             "batch": (
-                abs(float(alone.energy[0] - energy)),
-                float(np.abs(alone.forces[0] - force).max()),
+                abs(float(alone.energy[i] - energy)),
+                float(np.abs(alone.forces[i] - force).max()),
             )
         }
         for j, variant in enumerate(variants, start=1):

@@ -69,12 +69,13 @@ def scan(
     report(0, 0)
     atoms = [_atom(symbol, 0, **given) for symbol in symbols]
     atoms += [_atom(symbol, charge, **given) for symbol, charge in ions]
-    lone = evaluator.evaluate(atoms, report)
+    lone = evaluator.evaluate(atoms, report, parts=[1] * len(atoms))
     done += len(atoms)
     curves = {}
     for group in _groups(radii):
         places, structures = _structures(group, radii, given)
-        answer = evaluator.evaluate(structures, report)
+        runs = [place.stop - place.start for place in places.values()]
+        answer = evaluator.evaluate(structures, report, parts=runs)
         done += len(structures)
         for dimer in group:
             provenance = {
@@ -136,7 +137,7 @@ def extend(
             if progress is not None:
                 progress(before + part, total)
 
-        answer = evaluator.evaluate(structures, report)
+        answer = evaluator.evaluate(structures, report, parts=[len(wanted[d]) for d in group])
         done += len(structures)
         start = 0
         for dimer in group:

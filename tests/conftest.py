@@ -6,6 +6,7 @@ import signal
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["ASE_PROBE_NO_CACHE"] = "1"  # no test may pass on what another one computed
 # Without bytecode every subprocess would compile the vendors' packages anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -17,3 +18,5 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 settings.register_profile("busy", deadline=None)
 if not os.environ.get("CI"):  # there hypothesis has a profile of its own: no deadline, no chance
     settings.load_profile("busy")
+
+collect_ignore = ["sample_project"]  # a project of its own, run by test_pytest_plugin.py

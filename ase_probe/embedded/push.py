@@ -197,7 +197,8 @@ def _curves(
         structures += [pushed(plan.cell, plan.moved, plan.pair, x) for x in r]
         if len(r):
             places[name] = slice(start, len(structures))
-    answer = evaluator.evaluate(structures, progress)
+    runs = [place.stop - place.start for place in places.values()]
+    answer = evaluator.evaluate(structures, progress, parts=runs)
     provenance = {
         "model": evaluator.card.name,
         "level": evaluator.card.level_of_theory,

@@ -77,7 +77,14 @@ class Evaluator:
     calculator: BaseCalculator
     environment: Mapping[str, Any]
 
-    def evaluate(self, structures: Sequence[Atoms], progress: Progress | None = None) -> Evaluation:
+    def evaluate(
+        self,
+        structures: Sequence[Atoms],
+        progress: Progress | None = None,
+        *,
+        parts: Sequence[int] | None = None,
+        alone: bool = False,
+    ) -> Evaluation:
         """Evaluate all structures; never raises for what the model does.
 
         Parameters
@@ -86,6 +93,11 @@ class Evaluator:
             Any mixture of sizes; a dimer counts as one unit of the adapter's batch size.
         progress
             Called after every batch.
+        parts
+            Lengths of the runs that belong together, in order; an evaluator that remembers its
+            answers (`ase_probe.engine.cache`) finds them by run.
+        alone
+            Each structure in a batch of its own?
         """
         total = len(structures)
         result = Evaluation(
@@ -99,7 +111,7 @@ class Evaluator:
                 result.failures[index] = f"the model does not know {', '.join(unknown)}"
             else:
                 known.append(index)
-        full = 2 * self.adapter.batch_size  # atoms in one batch
+        full = 1 if alone else 2 * self.adapter.batch_size  # atoms in one batch
         limit = full
         done = total - len(known)
         pending = _chunks(known, structures, limit)[::-1]
