@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ase_probe.curve import Audit, Curve
+from ase_probe.curve import Audit, Curve, Finding
 from ase_probe.report import digest
 from ase_probe.report.numbers import NBSP, clean, quantity
 from ase_probe.report.overview import listed_holes
@@ -56,21 +56,20 @@ def _trace(curve: Curve, base: float, grids: _Grids, **more: Any) -> dict[str, A
     return {
         "grid": grids.index(curve.r),
         "energy": _base64(energy),
+        "force": None if curve.axial_force is None else _base64(curve.axial_force),
         "messages": [clean(message) for message in messages],
         "failures": {str(i): messages.index(message) for i, message in curve.failures.items()},
         **more,
     }
 
 
-def _marks(audit: Audit, dimer: str, index: int) -> list[dict[str, Any]]:
-    """Cutoff, trust radius and the barrier in front of a hole."""
+def _marks(audit: Audit, rows: Sequence[Finding], index: int) -> list[dict[str, Any]]:
+    """Cutoff, and from a dimer's findings the trust radius and the barrier in front of a hole."""
     marks: list[dict[str, Any]] = []
     cutoff = finite(audit.card.cutoff)
     if cutoff:
         marks.append({"kind": "cutoff", "r": cutoff, "label": f"cutoff {cutoff:.3g}{NBSP}Å"})
-    for row in audit.findings:
-        if row.dimer != dimer:
-            continue
+    for row in rows:
         if row.check == "compression.r_trust" and (r := finite(row.value)):
             marks.append({"kind": "trust", "r": r, "label": f"r_trust {quantity(r, 'Å')}"})
         for hole in listed_holes(row)[:1]:
@@ -78,6 +77,15 @@ def _marks(audit: Audit, dimer: str, index: int) -> list[dict[str, Any]]:
             hover = hole.sentence()
             marks.append({"kind": "barrier", "r": hole.edge, "label": label, "hover": hover})
     return [{**mark, "audit": index} for mark in marks]
+
+
+def _same(curve: Curve, other: Curve) -> bool:
+    """Is it one reference, if on the distances of another audit? It is drawn once."""
+    if curve is other or curve == other:
+        return True
+    keys = ("level", "branch", "source", "two_s")
+    one, two = ([c.provenance.get(key) for key in keys] for c in (curve, other))
+    return one == two and one[0] is not None
 
 
 def _view(curves: Sequence[tuple[Curve, float]], cutoffs: Sequence[float | None]) -> dict[str, Any]:
@@ -106,12 +114,29 @@ def _view(curves: Sequence[tuple[Curve, float]], cutoffs: Sequence[float | None]
 
 
 def plots(
-    audits: Sequence[Audit], labels: Sequence[str], names: Sequence[str]
-) -> tuple[dict[str, Any], set[str]]:
-    """Return the data of all plots, and the names of the dimers that have one."""
+    audits: Sequence[Audit],
+    labels: Sequence[str],
+    names: Sequence[str],
+    findings: Sequence[Mapping[str, Sequence[Finding]]],
+    anchors: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return what the script draws: ``grids``, and ``plots`` by the id of the dimer's card.
+
+    Parameters
+    ----------
+    audits, labels
+        The audits and the names they go by.
+    names
+        Dimers to draw; one without any curve gets no plot.
+    findings
+        Per audit: dimer -> its findings.
+    anchors
+        Dimer -> id of its card.
+    """
     grids = _Grids()
     plots: dict[str, Any] = {}
-    for number, name in enumerate(names):
+    cutoffs = [finite(audit.card.cutoff) for audit in audits]
+    for name in names:
         traces: list[dict[str, Any]] = []
         framed: list[tuple[Curve, float]] = []
         marks: list[dict[str, Any]] = []
@@ -124,17 +149,15 @@ def plots(
                 traces.append(
                     _trace(curve, base, grids, name=label, kind="model", audit=index, zero=zero)
                 )
-                marks += _marks(audit, name, index)
+                marks += _marks(audit, findings[index].get(name, ()), index)
             for tier, curve in audit.references.get(name, {}).items():
-                # the same reference comes with every audit; it is drawn once
-                if any(tier == t and (curve is c or curve == c) for t, c in seen):
+                if any(tier == t and _same(curve, c) for t, c in seen):
                     continue
                 seen.append((tier, curve))
                 framed.append((curve, 0.0))
                 traces.append(_trace(curve, 0.0, grids, name=clean(tier), kind="reference"))
         if traces:
             traces.sort(key=lambda trace: trace["kind"] == "model")  # models on top
-            view = _view(framed, [finite(audit.card.cutoff) for audit in audits])
-            plots[str(number)] = {"traces": traces, "marks": marks, "view": view}
-    data = {"grids": list(grids.found), "plots": plots}
-    return data, {name for number, name in enumerate(names) if str(number) in plots}
+            view = _view(framed, cutoffs)
+            plots[anchors[name]] = {"traces": traces, "marks": marks, "view": view}
+    return {"grids": list(grids.found), "plots": plots, "several": len(audits) > 1}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from ase_probe.curve import Audit, Curve, Finding
+from ase_probe.dimer import Dimer
 from ase_probe.model import ModelCard
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m</script>\n[red]&\"'{}$page\ud800"
@@ -15,8 +19,16 @@ GRID = np.concatenate([np.linspace(0.1, 3.0, 146), np.linspace(3.1, 12.0, 54)])
 
 
 def morse(r_e: float, depth: float, a: float, *, zero: float = 0.0, r: Any = GRID) -> Curve:
-    energy = depth * ((1 - np.exp(-a * (r - r_e))) ** 2 - 1)
-    return Curve(r=r, energy=energy + zero, atom_energies=np.array([zero / 2, zero / 2]))
+    decay = np.exp(-a * (r - r_e))
+    forces = np.zeros((len(r), 2, 3))
+    forces[:, 1, 2] = -2 * a * depth * (1 - decay) * decay
+    forces[:, 0, 2] = -forces[:, 1, 2]
+    return Curve(
+        r=r,
+        energy=depth * ((1 - decay) ** 2 - 1) + zero,
+        forces=forces,
+        atom_energies=np.array([zero / 2, zero / 2]),
+    )
 
 
 def n2_with_a_hole() -> Curve:
@@ -178,8 +190,18 @@ def hostile_audit() -> Audit:
 
 
 def large_audit(dimers: int = 94, name: str = "big") -> Audit:
-    """Many dimers, a third with failures, each with four curves of 200 points."""
-    names = [f"X{chr(97 + i // 26)}{i}" for i in range(dimers)]
+    """Homonuclear dimers of the first elements, each with four curves of 200 points."""
+    return many([f"{symbol}2" for symbol in chemical_symbols[1 : dimers + 1]], name)
+
+
+def pairs_audit(elements: int = 18) -> Audit:
+    """All pairs of the first elements: 171 of 18."""
+    pairs = combinations_with_replacement(chemical_symbols[1 : elements + 1], 2)
+    return many([Dimer(pair).name for pair in pairs])
+
+
+def many(names: Sequence[str], name: str = "big") -> Audit:
+    """Dimers of which most have a failure; barriers are 1, 2, 3, … eV."""
     checks = ("dissociation.r_e", "dissociation.D_e", "compression.hole", "consistency.force",
               "robustness.finite", "compression.zbl", "dissociation.limit")  # fmt: skip
     rows = []
@@ -190,8 +212,12 @@ def large_audit(dimers: int = 94, name: str = "big") -> Audit:
                 _find(check, dimer, status, 0.1 * (i + k), unit="eV", threshold=(0.1, 1.0),
                       reason=f"A sentence about {dimer} that says what happened and how much.")
             )  # fmt: skip
+        rows.append(
+            _find("compression.barrier", dimer, "warn", 1.0 + i, unit="eV", reason="a hole",
+                  details={"holes": [{"E_b": 1.0 + i, "r_b": 0.6, "depth": -9.0, "r_depth": 0.4}]})
+        )  # fmt: skip
     return Audit(
-        card=ModelCard(name=name, family="toy", level_of_theory="PBE"),
+        card=ModelCard(name=name, family="toy", level_of_theory="PBE", cutoff=5.0),
         environment=ENVIRONMENT,
         curves={n: morse(1 + 0.01 * i, 4.0, 2.0, zero=-10.0) for i, n in enumerate(names)},
         references={
