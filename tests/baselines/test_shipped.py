@@ -135,14 +135,14 @@ def test_the_standard_suite_is_covered():
 def test_no_bond_breaks_over_a_hump():
     """None of these ground states has a barrier; an excited state that slipped in shows as one."""
     bonds = [read(p) for p in FILES if p.parent.name == "wavefunction"]
-    bonds = [found for found in bonds if found.zero["kind"] == "bond"]
+    bonds = [Dimer.parse(found.dimer) for found in bonds if found.zero["kind"] == "bond"]
     assert len(bonds) >= 4
-    for found in bonds:
-        branch = found.branches[found.default]
-        r, energy = np.array(branch.r), np.array(branch.energy, dtype=float)
-        outside = r > 1.4 * r[energy.argmin()]
-        assert energy[outside].max() < 0.010 / 27.2114, found.dimer
-        assert np.all(np.diff(energy[outside]) > -0.010 / 27.2114), found.dimer
+    for dimer in bonds:
+        curve = tabulated(dimer, np.geomspace(0.5, 10.0, 2000), tier="wavefunction")
+        lowest = int(curve.energy.argmin())
+        assert curve.energy[lowest:].max() < 0.02, dimer
+        assert np.all(np.maximum.accumulate(curve.energy[lowest:]) - curve.energy[lowest:] < 0.02)
+        assert curve.r[-1] > 1.6 * curve.r[lowest], dimer
 
 
 def test_the_wavefunction_tier_against_experiment():

@@ -43,6 +43,7 @@ __all__ = ["assemble", "energies", "run", "units"]
 
 _CHECKS = 4
 _SAME = 1e-5  # Eh
+_STEADY = 0.010  # eV; by which a breaking bond may fall again
 _APART = 50.0  # Å; NEVPT2's own zero
 _OVERLAP = 0.8  # of r_e: from here outward both methods are run
 _WALL = 0.6  # of r_e: inside, the error is stated relative to E
@@ -315,10 +316,31 @@ def _masks(
                 f"largest double {t2:.2f} (trusted to {T1_LIMIT} and {T2_LIMIT})."
             )
             found.append(Mask(r_min=low, r_max=high, reason=reason))
+    if treatment.kind == "bond" and (start := _unsteady(branch, rows)) is not None:
+        reason = (
+            f"Beyond {start:g} Å the energy would fall again, for no reason but CASSCF's choice "
+            "among the nearly degenerate states of two open shells."
+        )
+        found.append(Mask(r_min=start, r_max=r[-1], reason=reason))
     if treatment.kind == "ionic":
         # The range ends at the last point; the mask tells why.
         found.append(Mask(r_min=r[-1], r_max=r[-1] + 1e-3, reason=treatment.reason))
     return tuple(found)
+
+
+def _unsteady(branch: Branch, rows: Mapping[float, Mapping[str, Any]]) -> float | None:
+    """Where a bond that is breaking by NEVPT2 stops rising to its limit, Å; `None` if nowhere."""
+    before: float | None = None
+    for at in branch.r:
+        if "raw" not in rows[at]:
+            continue
+        energy = rows[at]["energy"] * HARTREE
+        if energy > _STEADY or (
+            before is not None and rows[before]["energy"] * HARTREE > energy + _STEADY
+        ):
+            return at if before is None else before
+        before = at
+    return None
 
 
 def assemble(

@@ -158,6 +158,22 @@ def test_an_unconverged_point_is_flagged_and_masked(built, which):
     assert "did not converge" in mask.reason
 
 
+def test_a_tail_that_falls_again_is_masked(built):
+    scratch = built[0] / ".scratch"
+    tasks = wavefunction.units(Dimer.parse("HF"), SMALL, points=16)
+    records = {unit: points(checkpoint(unit, scratch)) for unit in tasks}
+    assert wavefunction.assemble(Dimer.parse("HF"), SMALL, records, points=16).masks == ()
+    far = sorted({x["r"] for x in records[tasks[2]] if "r" in x})
+    records[tasks[2]] = [
+        {**x, "nevpt2": x["nevpt2"] and x["nevpt2"] - 0.02 * (x.get("r") == far[-4])}
+        if "r" in x else x
+        for x in records[tasks[2]]
+    ]  # fmt: skip
+    (mask,) = wavefunction.assemble(Dimer.parse("HF"), SMALL, records, points=16).masks
+    assert far[-6] < mask.r_min < far[-4]
+    assert "fall again" in mask.reason
+
+
 def test_a_doubtful_reference_is_masked(built):
     scratch = built[0] / ".scratch"
     tasks = wavefunction.units(Dimer.parse("HF"), SMALL, points=16)
