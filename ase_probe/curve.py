@@ -12,12 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ase_probe.errors import InputError
 from ase_probe.model import ModelCard
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["STATUSES", "Audit", "Constants", "Curve", "Finding", "Repeats"]
 
@@ -369,8 +372,38 @@ class Audit:
 
         return report.write_html([self], path)
 
+    def plot(
+        self, dimers: Sequence[str] | None = None, *, columns: int = 2, layout: str | None = None
+    ) -> Figure:
+        """Draw curves as a matplotlib figure; see `ase_probe.report.figures.figure`.
+
+        Parameters
+        ----------
+        dimers
+            Names of dimers; by default the worst three.
+        columns
+            1 (3.37 in) or 2 (7.0 in) columns of a journal.
+        layout
+            ``symlog`` (wall and well on one axis) or ``split`` (side by side).
+
+        Raises
+        ------
+        InputError
+            An unknown dimer, number of columns or layout.
+        AseProbeError
+            Matplotlib is not installed.
+        """
+        from ase_probe.report import figures
+
+        return figures.figure([self], dimers, columns=columns, layout=layout)
+
     def summary(self) -> str:
         """Return the terminal report as plain text."""
         from ase_probe import report
 
         return report.text(self)
+
+    def _repr_html_(self) -> str:
+        from ase_probe.report import notebook
+
+        return notebook.summary_html(self)

@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,15 @@ from ase_probe.curve import Audit, Curve, Finding
 from ase_probe.errors import AuditFileError, InputError
 from ase_probe.model import ModelCard
 
-__all__ = ["SCHEMA", "audit_from_dict", "audit_to_dict", "load_audit", "save_audit", "write_atomic"]
+__all__ = [
+    "SCHEMA",
+    "audit_from_dict",
+    "audit_schema",
+    "audit_to_dict",
+    "load_audit",
+    "save_audit",
+    "write_atomic",
+]
 
 SCHEMA = "ase-probe/audit/1"
 """Written into every file; a reader refuses any other."""
@@ -104,6 +113,12 @@ def _finding_from_dict(data: dict[str, Any]) -> Finding:
         data["threshold"] = (_number(low), _number(high))
     data["details"] = _decode(data["details"])
     return Finding(**data)
+
+
+def audit_schema() -> str:
+    """Return the JSON Schema (draft 2020-12) of the files that `save_audit` writes."""
+    name = f"audit-{SCHEMA.rpartition('/')[2]}.json"
+    return (files("ase_probe") / "schema" / name).read_text(encoding="utf-8")
 
 
 def audit_to_dict(audit: Audit) -> dict[str, Any]:

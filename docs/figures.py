@@ -1,7 +1,7 @@
 """Make the pictures and the quoted reports of the documentation: ``python docs/figures.py``.
 
-Needs ``pip install 'ase-probe[sevennet,docs]'``. The same models and versions give the same files,
-byte for byte, up to the last digits that a machine's arithmetic changes.
+Needs ``pip install 'ase-probe[chgnet,sevennet,docs]'``. The same models and versions give
+the same files, byte for byte, up to the last digits that a machine's arithmetic changes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from rich.text import Text
 
 from ase_probe import Audit, audit
 from ase_probe.baselines import constants, reference
+from ase_probe.compare import compare
 from ase_probe.dimer import Dimer
 from ase_probe.report import print_audit, text
+from ase_probe.report.comparison import leaderboard_text
+from ase_probe.report.figures import write_figure
 
 HERE = Path(__file__).parent
-MODEL, PAIRS = "7net-0", ("N2", "NaCl")
+MODEL, OTHER, PAIRS = "7net-0", "chgnet-0.3.0", ("N2", "NaCl")
 RED, BLUE, GREY, GREEN = "#c1272d", "#1f5fa8", "#666666", "#1b7f3b"
 LOWEST, HIGHEST = -3e4, 3e4  # eV: the frame of the figure; what leaves it is said in words
 WIDTH = 90  # columns of the quoted reports: what a page of the site shows unscrolled
@@ -171,6 +174,17 @@ def quoted(name: str, command: str, found: Audit) -> None:
     (HERE / "output" / f"{name}.txt").write_text(report, encoding="utf-8")
 
 
+def side_by_side(first: Audit) -> None:
+    """Compare with another model on the same suite: the leaderboard, and a figure for a paper."""
+    both = [first, audit(OTHER, suite="quick", device="cpu")]
+    (HERE / "output" / "compare-quick.txt").write_text(
+        leaderboard_text(compare(both), width=WIDTH) + "\n", encoding="utf-8"
+    )
+    path = write_figure(both, HERE / "images" / "figure-n2.svg", ["N2"])
+    trimmed = "\n".join(line.rstrip() for line in path.read_text(encoding="utf-8").splitlines())
+    path.write_text(trimmed + "\n", encoding="utf-8")
+
+
 def run(command: str, **options: object) -> Audit:
     """Audit as the command line does, and remember the command."""
     found = audit(MODEL, device="cpu", **options)
@@ -185,6 +199,7 @@ def main() -> None:
     quick = run(command, suite="quick")
     terminal(quick, command)
     quoted(f"{MODEL}-quick", command, quick)
+    side_by_side(quick)
     command = f"ase-probe audit {MODEL} --dimers {','.join(PAIRS)} --checks compression"
     pairs = run(command, dimers=PAIRS, checks=["compression"])
     quoted(f"{MODEL}-holes", command, pairs)

@@ -23,6 +23,7 @@ from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS, Cap, Limit,
 from ase_probe.dimer import Dimer
 from ase_probe.engine.opening import install_command
 from ase_probe.grids import GRIDS
+from ase_probe.pytest_plugin.options import OPTIONS
 from ase_probe.registry import families
 from ase_probe.report.digest import MEANING
 from ase_probe.suites import QUICK, STANDARD
@@ -272,6 +273,15 @@ def command_line() -> str:
     )
 
 
+def pytest_table() -> str:
+    """Every option of the pytest plugin."""
+    rows = [
+        (f"`--probe-{o.name.replace('_', '-')} {o.metavar}`".replace(" `", "`"), o.help)
+        for o in OPTIONS
+    ]
+    return table(("option", "meaning"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "models": models_table,
     "families": families_table,
@@ -286,6 +296,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "errors": errors_table,
     "tiers": tiers_table,
     "cli": command_line,
+    "pytest": pytest_table,
 }
 """File name without ``.md`` -> function that returns its text."""
 

@@ -49,6 +49,9 @@ def test_wheel_and_sdist_hold_what_they_should(dist):
         "ase_probe/report/page.html",
         "ase_probe/report/page.css",
         "ase_probe/report/page.js",
+        "ase_probe/report/plots.js",
+        "ase_probe/report/cards.js",
+        "ase_probe/report/heatmaps.js",
     ):
         assert name in names
     assert not [name for name in names if name.startswith(("adapters/", "tests/"))]

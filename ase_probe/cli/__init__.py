@@ -11,8 +11,13 @@ import click
 import ase_probe
 from ase_probe.cli.audit import audit
 from ase_probe.cli.baseline import baseline
+from ase_probe.cli.cache import cache
+from ase_probe.cli.compare import compare
 from ase_probe.cli.env import env
+from ase_probe.cli.export import export
 from ase_probe.cli.models import list_models
+from ase_probe.cli.plot import plot
+from ase_probe.cli.schema import schema
 
 __all__ = ["main"]
 
@@ -26,9 +31,10 @@ def main() -> None:
     ase-probe audit 7net-0                        the standard suite of about 40 dimers
     ase-probe audit 7net-0 --suite quick          six dimers, a few seconds
     ase-probe audit my_package.my_module:make     your own ASE calculator
+    ase-probe compare before.json after.json      what changed, exit code 1 on regressions
     ase-probe models                              every model known by name
     """  # noqa: D301  click wants the backspace
 
 
-for _command in (audit, list_models, baseline, env):
+for _command in (audit, compare, plot, export, list_models, baseline, env, cache, schema):
     main.add_command(_command)

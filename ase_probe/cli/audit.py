@@ -5,14 +5,20 @@ from __future__ import annotations
 import itertools
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ase_probe.cli.shared import guarded, progress_bar, split, stop
+from ase_probe.cli.shared import (
+    guarded,
+    output_options,
+    progress_bar,
+    show,
+    split,
+    stop,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from ase_probe.curve import Audit
@@ -118,6 +124,12 @@ _GRIDS = ("standard", "matbench", "arena", "ml-peg")
     metavar="SECONDS",
     help="Longest that an isolated model may take for one batch.  [default: 600]",
 )
+@click.option(
+    "--cache/--no-cache",
+    default=True,
+    help="Take from the disk what the model answered before, and keep new answers.  "
+    "[default: cache]",
+)
 @click.option("--json", "json_file", type=click.Path(), help="Write the audit as JSON.")
 @click.option("--html", "html_file", type=click.Path(), help="Write one self-contained page.")
 @click.option(
@@ -134,8 +146,7 @@ _GRIDS = ("standard", "matbench", "arena", "ml-peg")
     show_default=True,
     help="Exit with code 1 on findings of this severity.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Show every finding, passed ones too.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@output_options
 def audit(
     models: tuple[str, ...],
     tasks: tuple[str, ...],
@@ -145,6 +156,8 @@ def audit(
     html_file: str | None,
     trust_file: str | None,
     fail_on: str,
+    style: str,
+    quiet: bool,
     verbose: bool,
     debug: bool,
     **options: Any,
@@ -159,11 +172,11 @@ def audit(
 
     Exit code: 0 clean, 1 findings (see --fail-on), 2 could not run or nothing could be judged.
     """
-    from rich.console import Console
-
     import ase_probe.auditing
     from ase_probe.registry import resolve
-    from ase_probe.report import print_audit, write_html
+    from ase_probe.report import write_html
+    from ase_probe.report.github import audit_annotations
+    from ase_probe.report.text import report_lines, verdict_line
     from ase_probe.report.trust_table import write_trust_table
 
     options["dimers"] = split(options["dimers"]) if options["dimers"] else None
@@ -183,7 +196,7 @@ def audit(
         sys.exit(2)  # a typo in the last name costs no audit of the others
     audits: list[Audit] = []
     written: set[Path] = set()
-    console, broken = Console(), False
+    width, broken = terminal_width(), False
     for model in models:
         try:
             with progress_bar(model) as progress:
@@ -209,8 +222,13 @@ def audit(
             path = _json_path(json_file, result, many=len(models) > 1, earlier=written)
             written.add(path)
             broken |= guarded(lambda result=result, path=path: result.save(path), debug) is None  # type: ignore[misc]
-        with _closed_pipe_ignored():
-            print_audit(result, console, verbose=verbose)
+        show(
+            [verdict_line(result)],
+            report_lines(result, width=width, verbose=verbose),
+            annotations=audit_annotations(result),
+            style=style,
+            quiet=quiet,
+        )
     if html_file and audits:
         broken |= guarded(lambda: write_html(audits, html_file), debug) is None
     if trust_file and audits:
@@ -251,12 +269,3 @@ def _with_command(result: Audit) -> Audit:
 
     command = shlex.join(["ase-probe", *sys.argv[1:]])
     return replace(result, environment={**result.environment, "command": command})
-
-
-@contextmanager
-def _closed_pipe_ignored() -> Iterator[None]:
-    """Go on without output when the reader has seen enough (``… | head``)."""
-    try:
-        yield
-    except SystemExit:  # how rich's Console ends on a closed pipe, output now going nowhere
-        return

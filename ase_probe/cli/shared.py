@@ -1,10 +1,10 @@
-"""What several commands need: ending with a sentence, lists, a progress bar."""
+"""What several commands need: ending with a sentence, lists, a progress bar, showing a report."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,8 +12,9 @@ import click
 
 if TYPE_CHECKING:
     from ase_probe.engine import Progress
+    from ase_probe.report.text_layout import Line
 
-__all__ = ["guarded", "progress_bar", "split", "stop"]
+__all__ = ["guarded", "output_options", "progress_bar", "show", "split", "stop", "terminal_width"]
 
 
 def stop(message: str) -> NoReturn:
@@ -59,7 +60,7 @@ def progress_bar(model: str) -> Iterator[Progress | None]:
     )
 
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():  # FORCE_COLOR makes rich take a pipe for a terminal
         yield None
         return
     columns = (
@@ -72,3 +73,61 @@ def progress_bar(model: str) -> Iterator[Progress | None]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(model, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --format, --quiet, --verbose and --debug, the same for every command with a report."""
+    options = (
+        click.option(
+            "--format",
+            "style",
+            type=click.Choice(["text", "github"]),
+            default="text",
+            show_default=True,
+            help="A report; or annotations for a GitHub workflow, the report in the job's summary.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="One line instead of the report."),
+        click.option("-v", "--verbose", is_flag=True, help="Show everything, also what is well."),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def terminal_width() -> int:
+    """Columns that a report fills at most."""
+    from rich.console import Console
+
+    from ase_probe.report.text_layout import WIDTH
+
+    return min(Console().width, WIDTH)
+
+
+def show(
+    verdicts: Sequence[Line],
+    report: Sequence[Line],
+    *,
+    annotations: Sequence[str],
+    style: str,
+    quiet: bool,
+) -> None:
+    """Print a report as asked for: in full, as its one line, or for a GitHub workflow.
+
+    A reader that has seen enough (``… | head``) closes the pipe; what follows goes nowhere.
+    """
+    from rich.console import Console
+
+    from ase_probe.report.github import write_summary
+    from ase_probe.report.text_layout import joined, print_lines
+
+    shown = list(report)
+    if quiet or style == "github":
+        shown = list(verdicts)
+    if style == "github":
+        shown = [*([(line, "")] for line in annotations), *verdicts]
+        write_summary(joined(verdicts), joined(report))
+    try:
+        print_lines(shown, Console())
+    except SystemExit:  # how rich's Console ends on a closed pipe, output now going nowhere
+        return

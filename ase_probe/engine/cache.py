@@ -239,8 +239,8 @@ def contents() -> list[Entry]:
             continue
         environment = facts["environment"]
         size = sum(path.stat().st_size for path in folder.iterdir())
-        options = (environment.get(key) for key in ("device", "dtype", "task"))
-        found.append(Entry(folder, facts["card"]["name"], *options, size))
+        device, dtype, task = (environment.get(key) for key in ("device", "dtype", "task"))
+        found.append(Entry(folder, facts["card"]["name"], device, dtype, task, size))
     return sorted(found, key=lambda entry: entry.model)
 
 

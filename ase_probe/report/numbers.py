@@ -65,13 +65,13 @@ def number(value: float | None, unit: str = "") -> str:
     return MISSING if value is None else _split(float(value), unit, brief=False)[0]
 
 
-def quantity(value: float | None, unit: str = "") -> str:
-    """Return number and unit; `–` when there is none.
+def quantity(value: float | None, unit: str = "", *, brief: bool = False) -> str:
+    """Return number and unit; `–` when there is none. `brief` is for limits, round numbers.
 
     >>> [quantity(v, "eV").replace(NBSP, " ") for v in (-2.6e8, 4.748, 0.0012)]
     ['−2.6e8 eV', '4.748 eV', '1.2 meV']
     """
-    return MISSING if value is None else _join(*_split(float(value), clean(unit), brief=False))
+    return MISSING if value is None else _join(*_split(float(value), clean(unit), brief=brief))
 
 
 def percent(fraction: float) -> str:

@@ -72,6 +72,7 @@ def text_plot(
     drawn: str = "model",
     width: int = 60,
     height: int = 12,
+    mark: tuple[float, str] | None = None,
 ) -> str:
     """Return a plot of energy (eV) against distance (Å), `width` × `height` characters inside.
 
@@ -85,6 +86,8 @@ def text_plot(
         Put into the title.
     drawn
         What the line is called in the legend.
+    mark
+        A distance (Å) to draw a vertical line at, and what to call it in the legend.
     """
     references = references or {}
     base, base_name = zero(curve)
@@ -133,12 +136,17 @@ def text_plot(
             cells[row // 4][column // 2] |= _BRAILLE[row % 4][column % 2]
     legend = []
     centres = (edges[:-1:2] + edges[2::2]) / 2
-    for mark, (tier, ref) in zip(_MARKS, references.items(), strict=False):
-        legend.append(f"{mark} {clean(tier)}")
+    for letter, (tier, ref) in zip(_MARKS, references.items(), strict=False):
+        legend.append(f"{letter} {clean(tier)}")
         y = np.interp(centres, ref.r, _squeeze(ref.energy), left=np.nan, right=np.nan)
         for cell in np.flatnonzero(np.isfinite(y) & (y >= low) & (y <= high)).tolist():
-            if cell % 2 == _MARKS.index(mark) % 2:
-                glyphs.setdefault((row_of(float(y[cell])) // 4, cell), mark)
+            if cell % 2 == _MARKS.index(letter) % 2:
+                glyphs.setdefault((row_of(float(y[cell])) // 4, cell), letter)
+    if mark is not None and r0 <= mark[0] <= r1:
+        legend.insert(0, f"┊ {clean(mark[1])}")
+        column = min(int((mark[0] - r0) / (r1 - r0) * width), width - 1)
+        for row in range(height):
+            glyphs.setdefault((row, column), "┊")
 
     ticks = _ticks(low, high, height)
     lines = [f"{title}E / eV on a symlog scale, relative to {base_name}"]
