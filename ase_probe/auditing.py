@@ -230,6 +230,7 @@ def audit(
             **evaluator.environment,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "suite": suite_name(suite, dimers, elements),
+            "checks": None if checks is None else list(selected),
             "profile": chosen.name,
             "cap_eV": chosen.cap,
             "groups": list(chosen.groups),

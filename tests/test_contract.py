@@ -3,10 +3,10 @@
 import pytest
 from broken_models import Pair, WrongForces
 
-from ase_probe import Probe, testing
+from ase_probe import Probe
 from ase_probe.errors import ModelLoadError
 from ase_probe.model import AdapterBase, ModelCard
-from ase_probe.testing import CONTRACT, Subject, contract
+from ase_probe.testing import CONTRACT, Subject, clauses, contract
 
 FLOAT64 = {"energy_tolerance": 1e-6, "force_tolerance": 1e-5}
 
@@ -36,8 +36,8 @@ class Family(AdapterBase):
 @pytest.fixture
 def planted(monkeypatch):
     def plant(adapter):
-        monkeypatch.setattr(testing, "resolve", lambda name, **_: (adapter, adapter.cards[0]))
-        monkeypatch.setattr("ase_probe.calculator.resolve", testing.resolve)
+        monkeypatch.setattr(clauses, "resolve", lambda name, **_: (adapter, adapter.cards[0]))
+        monkeypatch.setattr("ase_probe.calculator.resolve", clauses.resolve)
         return Subject("planted", **FLOAT64)
 
     return plant

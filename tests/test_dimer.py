@@ -1,11 +1,12 @@
 import re
 
 import pytest
+from ase.data import chemical_symbols
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ase_probe import Dimer
-from ase_probe.dimer import _SEQUENCE, atom_multiplicity, mean_radius
+from ase_probe.dimer import _NUMBERS, _SEQUENCE, atom_multiplicity, mean_radius
 from ase_probe.errors import DimerError
 
 symbols = st.sampled_from(_SEQUENCE)
@@ -112,3 +113,7 @@ def test_unknown_radii_are_none():
     assert mean_radius(("Pm", "Pm"), "vdw") is None
     assert mean_radius(("Og", "H"), "vdw") is None
     assert mean_radius(("N", "N"), "covalent") == pytest.approx(0.71)
+
+
+def test_symbols_are_those_of_ase():
+    assert list(_NUMBERS.items()) == list(zip(chemical_symbols[1:], range(1, 119), strict=True))

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ase_probe.compare import Change, Comparison, Entry
 from ase_probe.report.comparison import MEANING
 from ase_probe.report.html import write_html
-from ase_probe.report.numbers import MISSING, clean, percent, quantity
-from ase_probe.serialize import write_atomic
+from ase_probe.report.numbers import MISSING, percent, quantity
+from ase_probe.report.page.markup import esc, region, score_bar
 
 __all__ = ["change_section", "leaderboard_section", "write_comparison"]
 
 _COUNTS = ("fail", "warn", "inherited", "pass", "unresolved")
-_BODY = "<main>"  # where the page's content begins
-
-
-def _esc(value: object) -> str:
-    return escape(clean(value), quote=True)
-
-
-def _score(score: float | None) -> str:
-    if score is None:
-        return MISSING
-    bar = f'<span class="bar" aria-hidden="true"><i style="width:{round(100 * score)}%"></i></span>'
-    return f'<span class="score">{score:.2f}</span>{bar}'
 
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -43,9 +29,9 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
         + "</tr>"
         for row in rows
     )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">'
-        f'<table class="summary"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return region(
+        caption,
+        f'<table class="summary"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>',
     )
 
 
@@ -53,25 +39,25 @@ def leaderboard_section(comparison: Comparison) -> str:
     """Return ranks, scores on the common dimers, coverage, counts and notes as one section."""
     groups = list(dict.fromkeys(g for entry in comparison.entries for g in entry.group_scores))
     heads = ["Rank", "Model", "Score", "Coverage", *map(str.capitalize, _COUNTS)]
-    heads += map(_esc, groups)
+    heads += map(esc, groups)
 
     def cells(entry: Entry) -> list[str]:
         return [
             str(entry.rank or MISSING),
-            _esc(entry.label),
-            _score(entry.score),
+            esc(entry.label),
+            score_bar(entry.score),
             percent(entry.coverage),
             *(f'<span class="n {name}">{entry.counts.get(name, 0)}</span>' for name in _COUNTS),
-            *(_score(entry.group_scores.get(group)) for group in groups),
+            *(score_bar(entry.group_scores.get(group)) for group in groups),
         ]
 
     table = _table("Leaderboard", heads, [cells(entry) for entry in comparison.entries])
     common = ", ".join(comparison.common) or "no dimer: none is answered by all of them"
-    notes = "".join(f"<li>{_esc(note)}</li>" for note in comparison.notes)
+    notes = "".join(f"<li>{esc(note)}</li>" for note in comparison.notes)
     return (
         f'<section><h2 id="leaderboard">Leaderboard</h2>{table}'
         f"<p>Scored on the {len(comparison.common)} of {len(comparison.asked)} dimers that every "
-        f"model answers ({_esc(common)}), so these scores differ from those of the audits below. "
+        f"model answers ({esc(common)}), so these scores differ from those of the audits below. "
         "Coverage counts every dimer that was asked for.</p>"
         + (f"<ul>{notes}</ul>" if notes else "")
         + "</section>"
@@ -82,7 +68,7 @@ def change_section(
     found: Sequence[Change], regressed: Sequence[Change], labels: tuple[str, str]
 ) -> str:
     """Return what changed from the first audit to the second as one section, regressions first."""
-    before, after = map(_esc, labels)
+    before, after = map(esc, labels)
     known = set(map(id, regressed))
     rest = [change for change in found if id(change) not in known]
     count = {0: "No regression", 1: "1 regression"}.get(len(known), f"{len(known)} regressions")
@@ -101,16 +87,16 @@ def change_section(
 
 def _cells(change: Change, style: str) -> list[str]:
     reason = change.reason or ("" if change.after is None else change.after.reason)
-    check = _esc(change.check).replace(".", ".<wbr>")
+    check = esc(change.check).replace(".", ".<wbr>")
     return [
         f'<span class="badge {style}">{change.kind}</span>',
-        _esc(change.dimer) or "model",
+        esc(change.dimer) or "model",
         f'<code style="white-space:nowrap">{check}</code>' if check else "whole dimer",
         *(
             MISSING if side is None else f"{side.status}, {escape(quantity(side.value, side.unit))}"
             for side in (change.before, change.after)
         ),
-        f'<span style="display:block;min-width:18rem;white-space:normal">{_esc(reason)}</span>',
+        f'<span style="display:block;min-width:18rem;white-space:normal">{esc(reason)}</span>',
     ]
 
 
@@ -122,13 +108,9 @@ def write_comparison(comparison: Comparison, sections: Sequence[str], path: str 
     InputError
         The folder does not exist or cannot be written to.
     """
-    audits = [  # under the names that the sections use
-        replace(entry.audit, card=replace(entry.audit.card, name=entry.label))
-        for entry in comparison.entries
-    ]
-    with TemporaryDirectory() as folder:
-        page = write_html(audits, Path(folder) / "page.html").read_text(encoding="utf-8")
-    start, found, rest = page.partition(_BODY)
-    if not found:
-        raise RuntimeError(f"The page has no {_BODY} to put the comparison into.")
-    return write_atomic(path, start + found + "\n".join(sections) + rest)
+    return write_html(
+        [entry.audit for entry in comparison.entries],
+        path,
+        labels=[entry.label for entry in comparison.entries],
+        lead="\n".join(sections),
+    )

@@ -197,6 +197,8 @@ def next_command(audit: Audit) -> str:
     said = command(audit)
     card = audit.card
     model = shlex.quote(clean(f"{card.family}:{card.checkpoint}" if card.local else card.name))
+    if said is None and card.family == "ase" and ":" not in card.name:
+        return 'Audit.to_html("report.html")'  # an object has no name that a shell could find
     if said is None:
         return f"ase-probe audit {model} --suite standard --html report.html"
     if "--html" in said.split():

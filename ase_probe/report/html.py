@@ -43,7 +43,13 @@ def _labels(audits: Sequence[Audit]) -> list[str]:
     return labels
 
 
-def write_html(audits: Sequence[Audit], path: str | Path) -> Path:
+def write_html(
+    audits: Sequence[Audit],
+    path: str | Path,
+    *,
+    labels: Sequence[str] | None = None,
+    lead: str = "",
+) -> Path:
     """Write the audits to `path` as one page, atomically.
 
     Parameters
@@ -52,6 +58,10 @@ def write_html(audits: Sequence[Audit], path: str | Path) -> Path:
         One or more; dimers they share are drawn into one plot.
     path
         The file to write.
+    labels
+        What to call the audits; the models' names when `None`.
+    lead
+        Sections of HTML that come before everything else, escaped already.
 
     Raises
     ------
@@ -63,7 +73,7 @@ def write_html(audits: Sequence[Audit], path: str | Path) -> Path:
     audits = list(audits)
     if not audits:
         raise InputError("There is nothing to write: no audit was given. Give at least one.")
-    labels = _labels(audits)
+    labels = list(labels or _labels(audits))
     deck = Deck(audits, labels)
     anchors, first = deck.anchors, deck.first
     pairs = list(zip(audits, labels, strict=True))
@@ -82,6 +92,7 @@ def write_html(audits: Sequence[Audit], path: str | Path) -> Path:
     title = f"Where {who} break{'s' * alone}" if breaks else f"{who}: nothing found wrong"
     page = Template(asset("page.html")).substitute(
         title=esc(title),
+        lead=lead,
         css=asset("page.css"),
         verdicts="".join(verdict(a, label, anchors, alone=alone) for a, label in pairs),
         heat=_section("Elements at a glance", "elements", heat),

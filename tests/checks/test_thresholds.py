@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ase_probe.check_names import CHECK_NAMES
 from ase_probe.checks import CHECKS
 from ase_probe.checks.thresholds import LABEL_ALLOWANCE, THRESHOLDS, Limit, score, verdict
 
@@ -57,6 +58,10 @@ def test_larger_is_better_for_barriers(barrier, status, points):
 def test_relative_limits():
     assert Limit(0.1, 0.03).at(10.0) == pytest.approx(0.3)
     assert Limit(0.1, 0.03).at(-1.0) == 0.1
+
+
+def test_names_and_checks_are_the_same_in_the_same_order():
+    assert tuple(CHECKS) == CHECK_NAMES
 
 
 def test_every_row_has_a_source_and_belongs_to_a_check():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from urllib.parse import quote
 
-from ase_probe.report.numbers import clean
+from ase_probe.report.numbers import MISSING, clean
 
-__all__ = ["GLYPHS", "asset", "badge", "esc", "href", "link", "region"]
+__all__ = ["GLYPHS", "asset", "badge", "esc", "href", "link", "region", "score_bar"]
 
 GLYPHS = {
     "fail": "×", "warn": "!", "inherited": "i", "pass": "·", "out-of-domain": "o", "trivial": "t",
@@ -41,6 +42,15 @@ def href(dimer: str, anchors: Mapping[str, str]) -> str:
 def link(dimer: str, anchors: Mapping[str, str]) -> str:
     """Return a dimer's name, linked to its card."""
     return f'<a class="where" href="{href(dimer, anchors)}">{esc(dimer) or "model"}</a>'
+
+
+def score_bar(score: float | None) -> str:
+    """Return a score as a number and a bar; a dash where there is none."""
+    if score is None or not math.isfinite(score):
+        return MISSING
+    width = round(100 * min(max(score, 0.0), 1.0))
+    bar = f'<span class="bar" aria-hidden="true"><i style="width:{width}%"></i></span>'
+    return f'<span class="score">{score:.2f}</span>{bar}'
 
 
 def region(label: str, table: str) -> str:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ase_probe.curve import STATUSES, Audit, Finding
 from ase_probe.report import digest
-from ase_probe.report.numbers import MISSING, percent
-from ase_probe.report.page.markup import GLYPHS, esc, href, region
+from ase_probe.report.numbers import percent
+from ase_probe.report.page.markup import GLYPHS, esc, href, region, score_bar
 
 __all__ = ["legend", "status_map", "summary"]
-
-
-def _bar(score: float | None) -> str:
-    if score is None or not math.isfinite(score):
-        return MISSING
-    width = round(100 * min(max(score, 0.0), 1.0))
-    bar = f'<span class="bar" aria-hidden="true"><i style="width:{width}%"></i></span>'
-    return f'<span class="score">{score:.2f}</span>{bar}'
 
 
 def summary(audits: Sequence[Audit], labels: Sequence[str]) -> str:
@@ -35,14 +26,14 @@ def summary(audits: Sequence[Audit], labels: Sequence[str]) -> str:
         cells = [
             ("Level of theory", esc(audit.card.level_of_theory or "not stated")),
             ("Trained on", esc(audit.card.training_data or "not stated")),
-            ("Score", _bar(audit.score)),
+            ("Score", score_bar(audit.score)),
             ("Coverage", percent(audit.coverage)),
             *(
                 (name.capitalize(), f'<span class="n {name}">{counts[name]}</span>')
                 for name in ("fail", "warn", "pass")
             ),
             ("Not judged", str(other)),
-            *((esc(group), _bar(audit.group_scores.get(group))) for group in groups),
+            *((esc(group), score_bar(audit.group_scores.get(group))) for group in groups),
         ]
         rows.append(
             f'<tr><th scope="row">{esc(label)}</th>'
