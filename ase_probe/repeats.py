@@ -175,22 +175,25 @@ def repeat(
         alone=True,
     )
     found: dict[str, list[tuple[float, float, float, dict[str, tuple[float, float]]]]] = {}
-    for i, (dimer, r) in enumerate(plan):
-        base = i * size
-        energy, force = together.energy[base], together.forces[base]
-        off: dict[str, tuple[float, float]] = {
-            "batch": (
-                abs(float(alone.energy[i] - energy)),
-                float(np.abs(alone.forces[i] - force).max()),
+    with np.errstate(invalid="ignore"):  # what is infinite both times has no difference
+        for i, (dimer, r) in enumerate(plan):
+            base = i * size
+            energy, force = together.energy[base], together.forces[base]
+            off: dict[str, tuple[float, float]] = {
+                "batch": (
+                    abs(float(alone.energy[i] - energy)),
+                    float(np.abs(alone.forces[i] - force).max()),
+                )
+            }
+            for j, variant in enumerate(variants, start=1):
+                back = (together.forces[base + j] @ variant.turn)[list(variant.order)]
+                de = abs(float(together.energy[base + j] - energy))
+                df = float(np.abs(back - force).max())
+                was = off.get(variant.kind, (0.0, 0.0))
+                off[variant.kind] = (float(np.maximum(was[0], de)), float(np.maximum(was[1], df)))
+            found.setdefault(dimer.name, []).append(
+                (r, float(energy), float(np.abs(force).max()), off)
             )
-        }
-        for j, variant in enumerate(variants, start=1):
-            back = (together.forces[base + j] @ variant.turn)[list(variant.order)]
-            de = abs(float(together.energy[base + j] - energy))
-            df = float(np.abs(back - force).max())
-            was = off.get(variant.kind, (0.0, 0.0))
-            off[variant.kind] = (float(np.maximum(was[0], de)), float(np.maximum(was[1], df)))
-        found.setdefault(dimer.name, []).append((r, float(energy), float(np.abs(force).max()), off))
     spins = _spins(evaluator, plan, curves, found)
     precise = {} if other is None else _precision(other, plan, curves, structures[::size], found)
     return {
@@ -229,7 +232,8 @@ def _spins(
     answer = evaluator.evaluate([d.atoms(r, charge=charge) for d, _, r, charge in asked])
     changes: dict[str, dict[int, float]] = {}
     for (dimer, name, _, _), energy in zip(asked, answer.energy, strict=True):
-        changes.setdefault(name, {})[dimer.multiplicity] = float(energy - found[name][1][1])
+        with np.errstate(invalid="ignore"):
+            changes.setdefault(name, {})[dimer.multiplicity] = float(energy - found[name][1][1])
     return changes
 
 

@@ -37,6 +37,41 @@ class AllNaN(Pair):
         return {"energy": np.nan, "forces": np.full_like(forces, np.nan)}
 
 
+class HalfNaN(Pair):
+    """NaN inside 1 Å, or wherever the fourth digit of the distance is odd beyond it."""
+
+    def answer(self, atoms, energy, forces):
+        r = atoms.get_distance(0, 1) if len(atoms) == 2 else 0.0
+        if 1e4 * r % 2 < 1 and len(atoms) == 2:
+            return {"energy": np.nan, "forces": np.full_like(forces, np.nan)}
+        return {"energy": energy, "forces": forces}
+
+
+class Noisy(Pair):
+    """Half an eV of noise that the forces know nothing of."""
+
+    def answer(self, atoms, energy, forces):
+        seed = int(1e6 * np.abs(atoms.positions).sum()) % 2**32
+        return {
+            "energy": energy + 0.5 * np.random.default_rng(seed).standard_normal(),
+            "forces": forces,
+        }
+
+
+class Exploding(Pair):
+    """Overflows inside 1.5 Å."""
+
+    def answer(self, atoms, energy, forces):
+        if len(atoms) == 2 and atoms.get_distance(0, 1) < 1.5:
+            return {"energy": -np.inf, "forces": np.full_like(forces, np.inf)}
+        return {"energy": energy, "forces": forces}
+
+
+class Refusing(Pair):
+    def answer(self, atoms, energy, forces):
+        raise ValueError("not today")
+
+
 class Constant(Pair):
     def answer(self, atoms, energy, forces):
         return {"energy": -13.0, "forces": np.zeros_like(forces)}

@@ -135,6 +135,25 @@ def test_all_nan_scores_nothing():
     assert result.worst == "fail"
 
 
+@pytest.mark.parametrize(
+    ("model", "most", "failing"),
+    [
+        (broken_models.HalfNaN, 0.45, "robustness.finite"),
+        (broken_models.Noisy, 0.60, "smoothness.noise"),
+        (broken_models.Exploding, 0.0, "robustness.finite"),
+        (broken_models.Refusing, 0.0, "robustness.exception"),
+    ],
+)
+def test_broken_models_get_what_they_deserve(model, most, failing):
+    sound = audit(broken_models.Pair(), dimers=["N2"])
+    result = audit(model(), dimers=["N2"])
+    assert result.score <= most < sound.score
+    assert statuses(result, failing) == {"N2": "fail"}
+    scores = {f.check: f.score for f in result.findings}
+    assert scores[failing] == 0.0
+    assert not any(f.score and f.value is not None and np.isnan(f.value) for f in result.findings)
+
+
 def test_a_constant_energy_scores_nothing():
     result = audit(broken_models.Constant(), suite="quick")
     assert result.score == 0.0

@@ -18,7 +18,10 @@ from ase_probe.curve import Constants, Curve, Finding, Repeats
 from ase_probe.dimer import Dimer, mean_radius
 from ase_probe.model import ModelCard
 
-__all__ = ["Case", "at_most_warn", "incomplete"]
+__all__ = ["R_JUDGED", "Case", "at_most_warn", "incomplete"]
+
+R_JUDGED = 0.2
+"""Å; below it a refusal is shown, not judged."""
 
 _TRUTH = ("exact", "wavefunction")
 _DEEPEST_BOND = 15.0  # eV
@@ -68,6 +71,12 @@ class Case:
         """Index of the largest distance with a finite energy; −1 when there is none."""
         finite = np.flatnonzero(np.isfinite(self.curve.energy))
         return int(finite[-1]) if finite.size else -1
+
+    @cached_property
+    def answered(self) -> float:
+        """Share of the distances from 0.2 Å outward at which there is a finite energy."""
+        asked = self.curve.r >= R_JUDGED
+        return float(np.isfinite(self.curve.energy[asked]).mean()) if asked.any() else 0.0
 
     @property
     def r_inf(self) -> float:
@@ -192,6 +201,9 @@ class Case:
     ) -> Finding:
         """Return a finding judged by the threshold table.
 
+        Its score is multiplied by the share of distances that were answered: a model that leaves
+        out half of them gets half of every mark.
+
         Parameters
         ----------
         check, variant
@@ -226,7 +238,7 @@ class Case:
             unit=unit or threshold.unit,
             reference=reference,
             threshold=limits,
-            score=score(measured, limits) if threshold.scored and scored else None,
+            score=self.answered * score(measured, limits) if threshold.scored and scored else None,
             reason=reason,
             source="; ".join(filter(None, (source, threshold.source))),
             details=details or {},

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from ase_probe.checks.case import Case
+from ase_probe.checks.case import R_JUDGED, Case
 from ase_probe.curve import Finding
 
 __all__ = ["atoms", "exception", "finite", "forces"]
-
-_R_MIN = 0.2  # Å: below it a refusal is shown, not judged
 
 
 def _count(case: Case, check: str, bad: np.ndarray, what: str) -> Finding:
     """Count bad points from 0.2 Å outward. Scored 0 when there are any; else only with a well."""
     r = case.curve.r
-    counted = bad & (r >= _R_MIN)
+    counted = bad & (r >= R_JUDGED)
     inside = int(bad.sum() - counted.sum())
-    reason = f"{what} at {int(counted.sum())} of {int((r >= _R_MIN).sum())} distances"
+    reason = f"{what} at {int(counted.sum())} of {int((r >= R_JUDGED).sum())} distances"
     if counted.any():
         reason += f" between {r[counted].min():.2f} and {r[counted].max():.2f} Å"
     if inside:
-        reason += f" (and at {inside} below {_R_MIN} Å)"
+        reason += f" (and at {inside} below {R_JUDGED} Å)"
     example = next((i for i in np.flatnonzero(counted) if i in case.curve.failures), None)
     if example is not None:
         reason += f": {case.curve.failures[int(example)]}"

@@ -11,7 +11,7 @@ __all__ = ["kink", "noise"]
 
 _R_MIN = 0.2  # Å
 _CUTOFF = 0.06  # Å
-_RIM = 4  # points
+_RIM = 1.15  # of the distance where a hole begins
 _MARGIN = 2.0  # times what the force does on either side
 
 
@@ -49,10 +49,8 @@ def kink(case: Case) -> Finding:
     r = case.curve.r
     innermost = _R_MIN
     if case.walk is not None:
-        end = case.walk.end(case.profile.cap)
-        if case.walk.holes:
-            end = max(0, end - _RIM)  # the rim of a hole belongs to the hole
-        innermost = max(innermost, float(case.walk.r[end]))
+        rim = _RIM if case.walk.holes else 1.0  # the rim of a hole belongs to the hole
+        innermost = max(innermost, rim * float(case.walk.r[case.walk.end(case.profile.cap)]))
     asked = r >= innermost
     use = np.flatnonzero(asked & np.isfinite(force))
     if len(use) < 8:
