@@ -111,7 +111,7 @@ def test_fixed_spin_and_envelope(dimer):
     fixed = tabulated(pair, far, tier="dft:pbe", branch="unrestricted")
     lowest = tabulated(pair, far, tier="dft:pbe", branch="envelope")
     assert lowest.energy[-1] == pytest.approx(0.0, abs=0.010)
-    assert fixed.energy[-1] > 0.3  # one determinant of this 2S cannot become two atoms
+    assert fixed.energy[-1] > 0.25  # one determinant of this 2S cannot become two atoms
 
 
 @pytest.mark.parametrize("dimer", ["HF", "NaCl"])
