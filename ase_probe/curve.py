@@ -113,12 +113,14 @@ class Curve:
         Parameters
         ----------
         other
-            Points at other distances, on the same zero, with forces if this curve has them.
+            Points at other distances, on the same zero.
 
         Returns
         -------
         Curve
-            ``provenance["refined"]`` counts the points that were added.
+            ``provenance["refined"]`` counts the points that were added. Forces that one of the two
+            does not have are NaN: a model that broke down at every one of the further distances
+            has not lost those it gave before.
         """
         every = np.concatenate([self.r, other.r])
         order = np.argsort(every, kind="stable")
@@ -126,8 +128,12 @@ class Curve:
         failures = {int(place[i]): message for i, message in self.failures.items()}
         failures |= {int(place[len(self) + i]): why for i, why in other.failures.items()}
         forces = None
-        if self.forces is not None and other.forces is not None:
-            forces = np.concatenate([self.forces, other.forces])[order]
+        if self.forces is not None or other.forces is not None:
+            both = [
+                np.full((len(curve), 2, 3), np.nan) if curve.forces is None else curve.forces
+                for curve in (self, other)
+            ]
+            forces = np.concatenate(both)[order]
         refined = int(self.provenance.get("refined", 0)) + len(other)
         return replace(
             self,

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -54,7 +55,7 @@ def test_examples_give_what_they_show(page, tmp_path, monkeypatch):
 def test_examples_are_found():
     counts = {page.name: len(examples(page).examples) for page in PAGES}
     assert counts["tutorial.md"] > 15
-    assert counts["baselines.md"] > 10
+    assert counts["baseline_exact.md"] > 10
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -185,3 +186,11 @@ def test_the_site_builds_without_a_warning(tmp_path):
     api = (tmp_path / "html" / "api.html").read_text()
     missing = [name for name in errors.__all__ if f"ase_probe.errors.{name}" not in api]
     assert missing == []
+
+
+def test_the_screenshots_show_the_page_as_it_is():
+    spec = importlib.util.spec_from_file_location("screenshots", DOCS / "screenshots.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    recorded = json.loads(module.RECORD.read_text())["sha256"]
+    assert recorded == module.content(), "run: python docs/screenshots.py"

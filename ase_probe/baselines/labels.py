@@ -43,7 +43,8 @@ class Labels:
     plus_u
         Do the labels carry +U for oxides and fluorides of some transition metals?
     all_electron
-        Are total energies of labels and tier the same quantity? Not with pseudopotentials.
+        Are total energies of labels and tier the same quantity? Not with pseudopotentials, and
+        not where D3 or D4 stands for VV10, which is 0.7 eV in a carbon atom and 1.0 eV in oxygen.
     """
 
     name: str
@@ -66,12 +67,9 @@ _RULES: tuple[tuple[str, Labels], ...] = (
     (r"ωB97M-V", Labels("ωB97M-V", "dft:wb97m-v", _MOLECULAR, all_electron=True)),
     (
         r"ωB97M-D[34]\S*, unrestricted",
-        Labels("ωB97M-V", "dft:wb97m-v", ("unrestricted",), dispersion=True, all_electron=True),
+        Labels("ωB97M-V", "dft:wb97m-v", ("unrestricted",), dispersion=True),
     ),
-    (
-        r"ωB97M-D[34]",
-        Labels("ωB97M-V", "dft:wb97m-v", _MOLECULAR, dispersion=True, all_electron=True),
-    ),
+    (r"ωB97M-D[34]", Labels("ωB97M-V", "dft:wb97m-v", _MOLECULAR, dispersion=True)),
 )
 """What a card's level of theory begins with -> the labels; the first that fits counts.
 

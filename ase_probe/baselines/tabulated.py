@@ -199,9 +199,10 @@ def of_reference(
 
 def _atoms(reference: Reference) -> list[float] | None:
     """Energies of the two neutral atoms, eV; `None` where the fragments are others."""
-    if any(reference.zero.get("charges", (0, 0))):
+    energies = reference.zero.get("energies")
+    if energies is None or any(reference.zero.get("charges", (0, 0))):
         return None
-    return [float(energy) * HARTREE for energy in reference.zero["energies"]]
+    return [float(energy) * HARTREE for energy in energies]
 
 
 def tabulated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,11 +19,12 @@ from ase_probe.curve import Constants, Curve, Finding, Repeats
 from ase_probe.dimer import Dimer, mean_radius
 from ase_probe.model import ModelCard
 
-__all__ = ["R_JUDGED", "Case", "at_most_warn", "incomplete"]
+__all__ = ["R_JUDGED", "Case", "at_most_warn", "incomplete", "typeset"]
 
 R_JUDGED = 0.2
 """Å; below it a refusal is shown, not judged."""
 
+_NEGATIVE = re.compile(r"(?<![\w)])-(?=\d|inf)")
 _TRUTH = ("exact", "wavefunction")
 _DEEPEST_BOND = 15.0  # eV
 _SHORTEST_BOND = 0.5  # of Σr_cov
@@ -182,7 +184,8 @@ class Case:
 
     def finding(self, check: str, status: str, reason: str, **rest: Any) -> Finding:
         """Return a finding of this dimer that is not scored."""
-        return Finding(check=check, dimer=self.dimer.name, status=status, reason=reason, **rest)
+        said = typeset(reason)
+        return Finding(check=check, dimer=self.dimer.name, status=status, reason=said, **rest)
 
     def judged(
         self,
@@ -239,10 +242,15 @@ class Case:
             reference=reference,
             threshold=limits,
             score=self.answered * score(measured, limits) if threshold.scored and scored else None,
-            reason=reason,
+            reason=typeset(reason),
             source="; ".join(filter(None, (source, threshold.source))),
             details=details or {},
         )
+
+
+def typeset(text: str) -> str:
+    """Return a sentence with minus signs before its negative numbers."""
+    return _NEGATIVE.sub("−", text)
 
 
 def at_most_warn(finding: Finding, why: str) -> Finding:

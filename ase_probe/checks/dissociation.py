@@ -202,8 +202,8 @@ def label_atoms(case: Case) -> Finding:
         gap,
         f"E({case.r_inf:.1f} Å) lies {gap:+.3g} eV per atom from two atoms at the labels' level",
         deviation=abs(gap),
-        reference=float(sum(atoms)),
         source=str(provenance["level"]),
+        details={"label_atoms_eV": list(atoms)},
     )
     return at_most_warn(finding, "lone atoms are rarely in a training set")
 

@@ -29,10 +29,11 @@ def ladder(case: Case) -> Finding:
     ours = case.dimer.multiplicity
     at = f"at {case.repeats.r[1]:.2f} Å"
     told = ", ".join(f"{m} by {gap:+.3g} eV" for m, gap in sorted(gaps.items()))
-    status, reason = "pass", f"{at} other multiplicities lie off {ours}: {told}"
-    if all(abs(gap) <= 5 * case.noise for gap in gaps.values()):
+    status, reason = "pass", f"{at} other multiplicities differ from {ours}: {told}"
+    noise = 5 * case.noise
+    if all(abs(gap) <= noise for gap in gaps.values()):
         status, reason = "warn", f"{at} no multiplicity changes the energy"
-    elif gaps[lowest] < 0 and case.constants is not None and not case.constants.uncertain:
+    elif gaps[lowest] < -noise and case.constants is not None and not case.constants.uncertain:
         status = "warn"
         reason = f"{at} multiplicity {lowest} lies {-gaps[lowest]:.3g} eV below {ours}, the ground "
         reason += "state's"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from ase_probe.checks import Profile, verdict
+from ase_probe.checks.case import typeset
 from ase_probe.curve import Finding
 from ase_probe.embedded.push import Embedded
 
@@ -40,7 +41,7 @@ def barrier(pushed: Embedded, profile: Profile, vacuum: Mapping[str, float | Non
         value=pushed.E_b,
         unit="eV",
         threshold=limits,
-        reason=reason,
+        reason=typeset(reason),
         source=row.source,
         details={
             "r_b": pushed.r_b,

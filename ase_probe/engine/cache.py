@@ -56,6 +56,8 @@ def _key(structures: Sequence[Atoms], alone: bool) -> str:
         found.update(struct.pack("<q", len(atoms)))
         found.update(np.ascontiguousarray(atoms.numbers, dtype="<i4").tobytes())
         found.update(np.ascontiguousarray(atoms.positions, dtype="<f8").tobytes())
+        for name in sorted(atoms.arrays.keys() - {"numbers", "positions"}):  # magnetic moments, …
+            found.update(name.encode() + np.ascontiguousarray(atoms.arrays[name]).tobytes())
         if atoms.pbc.any() or atoms.cell.any():
             found.update(np.ascontiguousarray(atoms.cell.array, dtype="<f8").tobytes())
             found.update(atoms.pbc.tobytes())
@@ -121,13 +123,12 @@ class CachedEvaluator(Evaluator):
         self._opening = opening
         self._opened: Evaluator | None = None
         self.asked = self.remembered = 0
-        folder.mkdir(parents=True, exist_ok=True)
         facts = _read_facts(folder / "model.json")
         if facts is None:
             opened = self._open()
             self.card, self.environment = opened.card, opened.environment
             facts = {"card": asdict(self.card), "environment": dict(self.environment)}
-            write_atomic(folder / "model.json", json.dumps(facts))
+            attempt(lambda: write_atomic(folder / "model.json", json.dumps(facts)))
         self.card = ModelCard.from_dict(facts["card"])
         self.environment = facts["environment"]
         self._answers = _Answers(folder)
@@ -250,7 +251,7 @@ def remove(entry: Entry) -> None:
 
 
 def remembered(key: str | None, opening: Callable[[], Evaluator]) -> Evaluator:
-    """Return the model, with the answers it gave before where there is a key.
+    """Return the model, with the answers it gave before where there is a key and a folder.
 
     Parameters
     ----------
@@ -262,4 +263,9 @@ def remembered(key: str | None, opening: Callable[[], Evaluator]) -> Evaluator:
     folder = cache_folder()
     if key is None or folder is None:
         return opening()
-    return CachedEvaluator(folder / key[:32], opening)
+    folder /= key[:32]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return opening()
+    return CachedEvaluator(folder, opening)

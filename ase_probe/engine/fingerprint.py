@@ -1,8 +1,9 @@
 """`fingerprint`: what a model's answers depend on, found without importing the vendor.
 
 Weights by content, vendor packages by version and by their list of files, adapter and engine by
-source, options as given, kind of machine. A model of which any of this cannot be known (a
-calculator object, a package installed for editing, weights that are not on disk yet) has none.
+source, options as given, kind of machine and which of its devices show. A model of which any of
+this cannot be known (a calculator object, a package installed for editing, weights that are not on
+disk yet) has none.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import platform
 import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import ase_probe
@@ -26,6 +29,14 @@ __all__ = ["fingerprint"]
 
 _ENGINE = ("batched.py", "graphs.py", "model.py", "engine/evaluator.py", "engine/worker.py")
 _ALWAYS = ("ase", "numpy")
+_SETTINGS = (
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_TF32_OVERRIDE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "JAX_PLATFORMS",
+    "JAX_ENABLE_X64",
+)
+"""Variables that move a model to another device or change its precision."""
 
 
 def _sha256(path: str | Path) -> str:
@@ -44,6 +55,13 @@ def _distribution(name: str) -> list[str | None] | None:
         return None
     record = found.read_text("RECORD") or ""
     return [name, found.version, hashlib.sha256(record.encode()).hexdigest()]
+
+
+def _source(adapter: Adapter) -> Path | None:
+    """File of the adapter, which may be a module itself; `None` where there is none."""
+    module = adapter.__name__ if isinstance(adapter, ModuleType) else type(adapter).__module__
+    found = importlib.util.find_spec(module)
+    return Path(found.origin) if found and found.origin and found.has_location else None
 
 
 def _packages(adapter: Adapter, interpreter: str | None) -> object:
@@ -73,9 +91,8 @@ def fingerprint(
     interpreter
         The Python of an isolated model.
     """
-    source = importlib.util.find_spec(type(adapter).__module__)
-    packages = _packages(adapter, interpreter)
-    if source is None or source.origin is None or packages is None:
+    source, packages = _source(adapter), _packages(adapter, interpreter)
+    if source is None or packages is None:
         return None
     checkpoint = card.checkpoint if card.local else options["checkpoint"]
     weights = adapter.checkpoint_file(card, checkpoint)
@@ -87,11 +104,14 @@ def fingerprint(
     content = {
         "packages": packages,
         "ase-probe": [ase_probe.__version__, *(_sha256(home / name) for name in _ENGINE)],
-        "adapter": _sha256(source.origin),
+        "adapter": _sha256(source),
         "card": asdict(card),
         "options": {key: options[key] for key in sorted(options)},
         "weights": None if weights is None else _sha256(weights),
         "machine": [platform.machine(), platform.system(), shutil.which("nvidia-smi") is not None],
+        "settings": {name: os.environ.get(name) for name in _SETTINGS},
         "python": platform.python_version(),
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    # An option of another type, such as a `Path`, is the loader's to take or to refuse.
+    text = json.dumps(content, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()

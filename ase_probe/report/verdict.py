@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ase_probe.checks import PROFILES
+from ase_probe.checks.case import typeset
 from ase_probe.curve import Audit, Finding
 from ase_probe.report.numbers import clean, quantity
 
@@ -26,7 +27,7 @@ def paragraph(audit: Audit) -> str:
         *_cutoff(audit),
         *_gaps(audit),
     )
-    return " ".join(sentences)
+    return typeset(" ".join(sentences))
 
 
 def _of(audit: Audit, check: str) -> list[Finding]:

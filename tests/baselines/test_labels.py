@@ -77,6 +77,15 @@ def test_another_dispersion_says_nothing_of_a_van_der_waals_pair():
     assert not isinstance(own_level(card("PBE(+U)-D3"), Dimer.parse("N2"), R), Unavailable)
 
 
+@pytest.mark.parametrize(
+    ("level", "same"),
+    [("ωB97M-V/def2-TZVPD (OMol25)", True), ("ωB97M-D3(BJ)", False), ("PBE (VASP)", False)],
+)
+def test_total_energies_are_those_of_the_functional_with_its_own_dispersion(level, same):
+    card = ModelCard(name="a", family="b", level_of_theory=level)
+    assert labels(card).all_electron is same
+
+
 def test_pbe_nitrogen():
     (found,) = own_level(card("PBE (MatPES)"), Dimer.parse("N2"), np.geomspace(0.9, 9.0, 900))
     assert isinstance(found, Curve)

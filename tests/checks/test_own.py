@@ -66,7 +66,7 @@ def test_what_the_model_adds_is_its_own():
 def test_being_right_by_missing_the_labels_is_reported():
     found = CHECKS["dissociation.D_e"](case(9.9023, own(10.56)))
     assert found.status == "warn"
-    assert found.reason.startswith("+0 eV from experiment: PBE itself +0.66, the model adds -0.66")
+    assert found.reason.startswith("+0 eV from experiment: PBE itself +0.66, the model adds −0.66")
 
 
 def test_a_copy_of_good_labels_passes():
@@ -176,6 +176,7 @@ def test_the_labels_atoms_are_a_third_zero(off, status):
     finding = CHECKS["dissociation.label_atoms"](replace(found, card=card))
     assert (finding.status, finding.score) == (status, None)
     assert finding.value == pytest.approx(off, abs=1e-3)
+    assert finding.reference is None  # the value is a difference already
     cohesive = replace(CARD, energy_reference="cohesive")
     assert CHECKS["dissociation.label_atoms"](replace(found, card=cohesive)).status == "not-run"
     without = replace(found, card=card, own_curves=(own(10.56),))

@@ -54,6 +54,21 @@ def test_a_multiplicity_that_is_ignored():
     assert "no multiplicity changes" in ladder(Spins(gap=0.0)).reason
 
 
+class Coarse(Spins):
+    """Answers to five decimals; the singlet lies lower by less, the quintet far above."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        shift = {1: -1e-6, 5: 0.5}.get(atoms.info.get("spin", 1), 0.0)
+        self.results["energy"] = round(self.results["energy"], 5) + shift
+
+
+def test_noise_is_no_lower_state():
+    found = ladder(Coarse(gap=0.0))
+    assert found.value < 0
+    assert found.status == "pass"
+
+
 def test_states_that_are_refused_are_left_out():
     assert ladder(Spins(refuses=(5,))).details["gaps_eV"] == pytest.approx({1: 1.0})
     assert ladder(Spins(refuses=(1, 5))).status == "not-run"

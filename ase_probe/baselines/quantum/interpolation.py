@@ -7,6 +7,9 @@ errs by 0.8 meV, a spline of E − k Z₁Z₂/r is no better, one in r instead o
 
 Where two states cross, a spline would ring. There the curve is cut, each side continued into the
 interval by its own spline, and the lower one taken: a lower envelope has exactly that kink.
+
+Far out, where no energy is above 1 meV any more, straight lines take over: what is left there is
+the noise of an integration grid, and a spline would turn 0.2 meV of it into 5 (PBE Ar2 at 9.5 Å).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from scipy.interpolate import BSpline, make_interp_spline
 __all__ = ["Interpolant", "bends"]
 
 _ORDER = 5
+_NOTHING = 1e-3  # eV
 _BEND = 0.02  # eV; what two sides must disagree by to be called a bend
 _BEND_RELATIVE = 2e-3  # of E, on the wall
 _SPIKE = 5.0  # times the largest fourth derivative nearby
@@ -49,6 +53,9 @@ class Interpolant:
         self.r = r
         edges = [0, *(c + 1 for c in self.cuts), len(r)]
         self.pieces = [(_spline(x[a:b], g[a:b]), a, b) for a, b in pairwise(edges)]
+        self.energy = energy
+        left = np.flatnonzero(np.abs(energy) > _NOTHING)
+        self.flat = float(r[min(left[-1] + 1, len(r) - 1)]) if left.size else float(r[0])
 
     def __call__(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return energies (n,), eV, and slopes dE/dr (n,), eV/Å, at distances (n,), Å."""
@@ -69,6 +76,11 @@ class Interpolant:
             at = np.flatnonzero(inside)[lower]
             best[at] = value[lower]
             slope[at] = ((dg - g) / r[inside] ** 2)[lower]
+        beyond = (r >= self.flat) & (r <= self.r[-1])
+        best[beyond] = np.interp(r[beyond], self.r, self.energy)
+        rise = np.diff(self.energy) / np.diff(self.r)
+        interval = np.searchsorted(self.r, r[beyond], side="right") - 1
+        slope[beyond] = rise[np.minimum(interval, len(rise) - 1)]
         return best, slope
 
 

@@ -53,6 +53,16 @@ def test_error_on_a_wall_and_a_morse_well(name):
     assert (off[~near] / np.maximum(np.abs(truth[~near]), 5.0)).max() < 1e-3
 
 
+def test_the_noise_of_a_tail_is_not_amplified():
+    r = np.geomspace(2.0, 10.0, 24)
+    noise = 2e-4 * np.random.default_rng(5).standard_normal(len(r))
+    energy = 0.05 * ((3.8 / r) ** 12 - 2 * (3.8 / r) ** 6)
+    far = np.linspace(9.0, 10.0, 400)
+    found, slope = Interpolant(r, energy + noise * (r > 6))(far)
+    assert np.abs(found).max() < 1e-3
+    assert np.abs(slope).max() < 1e-3
+
+
 def test_points_are_met_exactly_and_nothing_lies_beyond():
     r = radii(H2)
     energy = exact(H2, r).energy
