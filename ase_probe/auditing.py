@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "audit_many"]
 
-_REFINEMENTS = 2  # the first fills the wall, the second looks at what it found
+_AHEAD = (0.5, 0.2, 0.0)
+"""How many times its points the first pass and each refinement are followed by, for the estimate of
+what is left: the first refinement fills the wall, the second looks at what that found. The first
+is 0.2 for a soft wall without holes and 1.0 for 7net-0 over all elements."""
 _EMBEDDED_SPACING = 0.03  # Å; a structure costs a hundred times a dimer
 _DENSE = np.geomspace(0.1, 10.0, 600)  # Å; where the labels' own curves are evaluated
 
@@ -159,15 +162,18 @@ def audit(
     refused = {dimer: why for dimer in wanted if (why := refusal(card, dimer))}
     asked = [dimer for dimer in wanted if dimer not in refused]
     repeating = not battery.REPEATED.isdisjoint(selected)
-    steps = _Steps(progress, PER_DIMER * len(asked) if repeating else 0)
+    refining = isinstance(grid, str) and grid == "standard"
+    steps = _Steps(
+        progress, PER_DIMER * len(asked) if repeating else 0, _AHEAD[0] if refining else 0.0
+    )
     curves = scan(evaluator, asked, grid, steps)
     for dimer in wanted:
         if dimer.name in curves and charge_blind(curves[dimer.name]):
             del curves[dimer.name]
             refused[dimer] = blind(dimer, f"{card.name} gave the energy of the neutral pair")
 
-    if isinstance(grid, str) and grid == "standard":
-        for turn in range(_REFINEMENTS):
+    if refining:
+        for turn, ahead in enumerate(_AHEAD[1:]):
             asked = [dimer for dimer in asked if dimer.name in curves]
             more = {
                 dimer: extra(
@@ -178,7 +184,7 @@ def audit(
                 )
                 for dimer in asked
             }
-            curves = extend(evaluator, asked, curves, more, steps.next())
+            curves = extend(evaluator, asked, curves, more, steps.next(ahead=ahead))
 
     again: dict[str, Repeats] = {}
     if repeating:
@@ -281,21 +287,27 @@ def _named(
 
 
 class _Steps:
-    """One progress over several steps, each of which counts from nothing."""
+    """One progress over several steps, each of which counts from nothing.
 
-    def __init__(self, progress: Progress | None, later: int) -> None:
+    The total is an estimate until the last step: `later` structures are known to come, and as many
+    as `ahead` times those of the present step are expected from the steps it leads to.
+    """
+
+    def __init__(self, progress: Progress | None, later: int, ahead: float) -> None:
         self.progress = progress
-        self.before, self.total, self.later = 0, 0, later
+        self.before, self.total = 0, 0
+        self.later, self.ahead = later, ahead
 
     def __call__(self, done: int, total: int) -> None:
         self.total = total
         if self.progress is not None:
-            self.progress(self.before + done, self.before + total + self.later)
+            expected = self.before + total + self.later + round(self.ahead * total)
+            self.progress(self.before + done, expected)
 
-    def next(self, *, last: bool = False) -> _Steps:
+    def next(self, *, ahead: float = 0.0, last: bool = False) -> _Steps:
         """Begin another step; what comes later is counted by the last one itself."""
         self.before += self.total
-        self.total = 0
+        self.total, self.ahead = 0, ahead
         if last:
             self.later = 0
         return self

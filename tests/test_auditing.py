@@ -1,5 +1,6 @@
 import json
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from multiprocessing import get_context
 
 import broken_models
@@ -231,6 +232,20 @@ def test_progress_counts_every_structure():
     result = audit("morse", dimers=["H2"], progress=lambda done, total: seen.append((done, total)))
     everything = len(result.curves["H2"]) + 1 + PER_DIMER
     assert seen[-1] == (everything, everything)
+
+
+def test_the_work_ahead_is_foreseen():
+    """What an estimate of the time left is made of: 30 % from the first second on."""
+    seen = []
+    audit(
+        broken_models.Pair(),
+        suite="quick",
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    end = seen[-1][1]
+    assert len(seen) > 10
+    assert all(abs(total - end) < 0.3 * end for _, total in seen[1:])
+    assert all(a[0] <= b[0] for a, b in pairwise(seen))
 
 
 @pytest.mark.parametrize(
