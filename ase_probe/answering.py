@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ase_probe.calculator import Probe
 from ase_probe.engine import Evaluator, fingerprint, remembered
+from ase_probe.model import CalculatorAdapter
 from ase_probe.registry import origin, resolve
 
 if TYPE_CHECKING:
@@ -52,13 +53,16 @@ def answering(
     if isolate not in (False, True):
         return opening()  # nobody knows what stands there
     adapter, card = resolve(model, elsewhere=isolate)
-    interpreter = None
+    if isinstance(adapter, CalculatorAdapter):
+        return opening()  # nobody knows what a factory makes
+    distribution = origin(adapter, card)[1]
+    interpreter = sys.executable
     if isolate:
         from ase_probe.engine.environments import interpreter as find
 
-        interpreter = find(adapter, origin(adapter, card)[1])
+        interpreter = find(adapter, distribution)
     asked = {key: value for key, value in options.items() if key not in _OF_THE_PLACE}
-    return remembered(fingerprint(adapter, card, asked, interpreter or sys.executable), opening)
+    return remembered(fingerprint(adapter, card, asked, interpreter, distribution), opening)
 
 
 def other_precision(

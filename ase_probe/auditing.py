@@ -7,10 +7,12 @@ coverage; they never score, neither well nor badly.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -240,7 +242,7 @@ def audit(
             "profile": chosen.name,
             "cap_eV": chosen.cap,
             "groups": list(chosen.groups),
-            "thresholds": None if thresholds is None else os.fspath(thresholds),
+            "thresholds": None if thresholds is None else _named_file(thresholds),
             "grid": grid if isinstance(grid, str) else "custom",
             "dimers": [dimer.name for dimer in wanted],
             "points": sum(map(len, curves.values())),
@@ -259,6 +261,12 @@ def audit(
             if dimer.name in curves
         },
     )  # fmt: skip
+
+
+def _named_file(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Path and SHA-256 of a file that decides how a model is judged."""
+    content = Path(path).read_bytes()
+    return {"path": os.fspath(path), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _remembered(evaluator: Evaluator) -> int:

@@ -22,7 +22,7 @@ from ase_probe.model import ModelCard
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["STATUSES", "Audit", "Constants", "Curve", "Finding", "Repeats"]
+__all__ = ["STATUSES", "Audit", "Constants", "Curve", "Finding", "Repeats", "labels_of"]
 
 STATUSES = (
     "pass",
@@ -413,3 +413,12 @@ class Audit:
         from ase_probe.report import notebook
 
         return notebook.summary_html(self)
+
+
+def labels_of(audits: Sequence[Audit]) -> list[str]:
+    """Return the models' names, numbered where several audits share one."""
+    names = [audit.card.name for audit in audits]
+    return [
+        name if i == names.index(name) else f"{name} ({names[: i + 1].count(name)})"
+        for i, name in enumerate(names)
+    ]

@@ -11,12 +11,13 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ase_probe.curve import Audit, Curve
+from ase_probe.curve import Audit, Curve, labels_of
 from ase_probe.dimer import Dimer
 from ase_probe.errors import AseProbeError, InputError
 from ase_probe.serialize import write_atomic
@@ -232,7 +233,13 @@ def export(
 
 
 def _several(audits: Audit | Sequence[Audit]) -> Sequence[Audit]:
-    return [audits] if isinstance(audits, Audit) else audits
+    """Several audits of one model get numbers, so that their rows can be told apart."""
+    if isinstance(audits, Audit):
+        return [audits]
+    return [
+        replace(audit, card=replace(audit.card, name=label))
+        for audit, label in zip(audits, labels_of(audits), strict=True)
+    ]
 
 
 def _chosen(audit: Audit, dimers: Sequence[str] | None) -> Sequence[str]:

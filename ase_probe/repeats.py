@@ -76,12 +76,13 @@ def _boxed(cutoff: float | None) -> Callable[[Atoms], Atoms]:
 
 
 def _variants(cutoff: float | None) -> tuple[_Variant, ...]:
+    # An odd number of calls after the plain pair, so that a state that alternates shows.
     return (
+        _Variant("repeat", _unchanged, _SAME),
         *(_Variant("rotation", _turned(turn), turn) for turn in _TURNS),
         _Variant("translation", _moved, _SAME),
         _Variant("permutation", _swapped, _SAME, (1, 0)),
         _Variant("box", _boxed(cutoff), _SAME),
-        _Variant("repeat", _unchanged, _SAME),
     )
 
 
@@ -229,7 +230,8 @@ def _spins(
         ]
     if not asked:
         return {}
-    answer = evaluator.evaluate([d.atoms(r, charge=charge) for d, _, r, charge in asked])
+    structures = [dimer.atoms(r, charge=charge) for dimer, _, r, charge in asked]
+    answer = evaluator.evaluate(structures, parts=[1] * len(structures))
     changes: dict[str, dict[int, float]] = {}
     for (dimer, name, _, _), energy in zip(asked, answer.energy, strict=True):
         with np.errstate(invalid="ignore"):
@@ -252,7 +254,8 @@ def _precision(
         atoms = first[name].copy()
         atoms.positions[1, 2] = r
         far.append(atoms)
-    answer = other.evaluate([*plain, *far])
+    parts = [len(_AT)] * (len(plain) // len(_AT)) + [1] * len(far)
+    answer = other.evaluate([*plain, *far], parts=parts)
     limits = dict(zip(ends, answer.energy[len(plain) :], strict=True))
     changes: dict[str, dict[str, list[float]]] = {}
     rows = {name: iter(entries) for name, entries in found.items()}

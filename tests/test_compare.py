@@ -83,8 +83,24 @@ def test_a_group_that_is_not_scored_for_all_is_left_out_and_said():
     found = compare([full, half])
     assert found.groups == ("a",)
     assert [e.score for e in found.entries] == [1.0, 1.0]
-    assert "b is left out of the score: not scored for half." in found.notes
+    assert "b is left out of the score: not judged for half." in found.notes
     assert {e.label: e.counts["unresolved"] for e in found.entries} == {"full": 0, "half": 1}
+
+
+def test_a_model_without_a_bond_moves_no_rank_and_gains_nothing():
+    """Its robustness passes and earns no mark; left out for all, that would lift it."""
+    sound = make("sound", [finding("H2", "a.x", "pass"), finding("H2", "b.y", "pass")])
+    holed = make("holed", [finding("H2", "a.x", "fail"), finding("H2", "b.y", "pass")])
+    unbound = replace(finding("H2", "b.y", "pass"), score=None)
+    none = make("none", [finding("H2", "a.x", "warn"), unbound])
+    found = compare([sound, holed, none])
+    assert found.groups == ("a", "b")
+    assert [(e.label, e.score) for e in found.entries] == [
+        ("sound", 1.0),
+        ("holed", 0.5),
+        ("none", 0.25),
+    ]
+    assert "b counts 0 for none: no bond to earn a mark with." in found.notes
 
 
 def test_groups_that_the_profile_does_not_count_are_shown_and_not_ranked():
@@ -112,7 +128,7 @@ def test_nothing_in_common_is_no_score():
         ("profile", "search", "profile"),
         ("cap_eV", 200.0, "profile"),
         ("grid", "matbench", "grid"),
-        ("thresholds", "own.toml", "limits"),
+        ("thresholds", {"path": "own.toml", "sha256": "1" * 64}, "limits"),
     ],
 )
 def test_other_rules_are_refused(key, value, word):
@@ -121,6 +137,19 @@ def test_other_rules_are_refused(key, value, word):
     for call in (lambda: compare([one, two]), lambda: changes(one, two)):
         with pytest.raises(InputError, match=f"different rules: {word}.*Run one of the audits"):
             call()
+
+
+@pytest.mark.parametrize(("other", "same"), [("1" * 64, True), ("2" * 64, False)])
+def test_limits_are_compared_by_content(other, same):
+    one, two = (
+        make(name, [finding("H2", "a.x", "pass")], thresholds={"path": name, "sha256": digest})
+        for name, digest in (("one", "1" * 64), ("two", other))
+    )
+    if same:
+        compare([one, two])
+    else:
+        with pytest.raises(InputError, match="different rules: limits"):
+            compare([one, two])
 
 
 def test_other_suites_versions_and_checks_are_said():

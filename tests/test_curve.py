@@ -126,6 +126,15 @@ def test_points_find_their_places_with_what_belongs_to_them():
     assert replace(joined, provenance={"model": "m"}) == whole
 
 
+def test_a_breakdown_later_on_takes_no_forces_away():
+    first = Curve(r=[1.0, 3.0], energy=[0.0, 1.0], forces=np.ones((2, 2, 3)))
+    later = Curve(r=[2.0], energy=[np.nan], failures={0: "out of memory"})
+    for one, two, missing in ((first, later, [1]), (later, first, [1])):
+        joined = one.extended(two)
+        assert joined.forces is not None
+        assert np.flatnonzero(np.isnan(joined.axial_force)).tolist() == missing
+
+
 def test_axial_force_and_atom_limit():
     forces = np.zeros((1, 2, 3))
     forces[0, 1, 2] = 3.0

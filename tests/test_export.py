@@ -63,6 +63,11 @@ def test_csv_reads_back_to_the_last_bit(hard, tmp_path):
     assert [(row["atoms_eV"], row["force_eV_per_A"]) for row in truth] == [("0.0", "")] * 3
 
 
+def test_two_audits_of_one_model_can_be_told_apart(hard, tmp_path):
+    with to_csv([hard, hard], tmp_path / "a.csv").open(newline="") as stream:
+        assert {row["model"] for row in csv.DictReader(stream)} == {"morse", "morse (2)"}
+
+
 @given(st.lists(st.floats(), min_size=4, max_size=4))
 def test_any_energy_survives_csv(tmp_path_factory, hard, energies):
     curve = replace(HARD, energy=np.array(energies))

@@ -419,6 +419,24 @@ def test_a_fixture_that_cannot_be_had_says_why(project, marker, words):
 
 
 @XDIST
+def test_two_audits_of_the_same_pair_each_have_their_summary(project, workers):
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.probe(dimers=["N2"], profile="md")
+        def test_md(probe_audit): pass
+
+        @pytest.mark.probe(dimers=["N2"], profile="search")
+        def test_search(probe_audit): pass
+        """
+    )
+    result = project.runpytest(*model("broken"), *N2, "-k", "test_", *workers)
+    result.assert_outcomes(passed=2)
+    assert text(result).count("= ase-probe: ") == 2
+
+
+@XDIST
 def test_the_summary_ends_with_the_next_command(project, workers):
     asked = (*model("broken"), *N2, "--probe-profile", "search")
     result = project.runpytest(*asked, *workers)

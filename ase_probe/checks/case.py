@@ -76,9 +76,14 @@ class Case:
 
     @cached_property
     def answered(self) -> float:
-        """Share of the distances from 0.2 Å outward at which there is a finite energy."""
+        """Share of ln r from 0.2 Å outward with a finite energy, however dense the points are."""
         asked = self.curve.r >= R_JUDGED
-        return float(np.isfinite(self.curve.energy[asked]).mean()) if asked.any() else 0.0
+        x = np.log(self.curve.r[asked])
+        if len(x) < 2:
+            return float(np.isfinite(self.curve.energy[asked]).any())
+        room = np.gradient(x)
+        answered = np.isfinite(self.curve.energy[asked])
+        return float(room[answered].sum() / room.sum())
 
     @property
     def r_inf(self) -> float:

@@ -49,8 +49,9 @@ def kink(case: Case) -> Finding:
     r = case.curve.r
     innermost = _R_MIN
     if case.walk is not None:
-        rim = _RIM if case.walk.holes else 1.0  # the rim of a hole belongs to the hole
-        innermost = max(innermost, rim * float(case.walk.r[case.walk.end(case.profile.cap)]))
+        innermost = max(innermost, float(case.walk.r[case.walk.end(case.profile.cap)]))
+        for top, _ in case.walk.holes[:1]:  # the rim of a hole belongs to the hole
+            innermost = max(innermost, _RIM * float(case.walk.r[top]))
     asked = r >= innermost
     use = np.flatnonzero(asked & np.isfinite(force))
     if len(use) < 8:

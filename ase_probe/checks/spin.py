@@ -15,7 +15,8 @@ def ladder(case: Case) -> Finding:
 
     min over M' of E(M') − E(M), M' = M ± 2. At the bond length of a ground state no other spin
     state lies lower, so a negative gap is a `warn` where the ground state is known for certain. No
-    gap at all is a model that takes a multiplicity and ignores it.
+    gap at all is a `warn` where the card says that the model takes a multiplicity; else nothing
+    was claimed.
     """
     check = "spin.ladder"
     if case.card.uses_spin is False:
@@ -32,7 +33,8 @@ def ladder(case: Case) -> Finding:
     status, reason = "pass", f"{at} other multiplicities differ from {ours}: {told}"
     noise = 5 * case.noise
     if all(abs(gap) <= noise for gap in gaps.values()):
-        status, reason = "warn", f"{at} no multiplicity changes the energy"
+        status = "warn" if case.card.uses_spin else "not-run"
+        reason = f"{at} no multiplicity changes the energy"
     elif gaps[lowest] < -noise and case.constants is not None and not case.constants.uncertain:
         status = "warn"
         reason = f"{at} multiplicity {lowest} lies {-gaps[lowest]:.3g} eV below {ours}, the ground "

@@ -10,7 +10,7 @@ import numpy as np
 from ase_probe.curve import Audit
 from ase_probe.errors import InputError
 
-__all__ = ["answered_in", "asked_of", "labels_of", "refuse_other_rules"]
+__all__ = ["answered_in", "asked_of", "refuse_other_rules"]
 
 
 def asked_of(audit: Audit) -> tuple[str, ...]:
@@ -29,15 +29,6 @@ def answered_in(audit: Audit) -> frozenset[str]:
     )
 
 
-def labels_of(audits: Sequence[Audit]) -> list[str]:
-    """Return the models' names, numbered where several audits share one."""
-    names = [audit.card.name for audit in audits]
-    return [
-        name if i == names.index(name) else f"{name} ({names[: i + 1].count(name)})"
-        for i, name in enumerate(names)
-    ]
-
-
 def _rules(audit: Audit) -> dict[str, Any]:
     """What decides how a model is judged; audits that differ here are not compared."""
     said = audit.environment
@@ -46,8 +37,15 @@ def _rules(audit: Audit) -> dict[str, Any]:
     return {
         "profile": profile if cap is None else f"{profile}, walls up to {cap:g} eV",
         "grid": str(said.get("grid", "not stated")),
-        "limits": f"those of {said['thresholds']}" if said.get("thresholds") else "the built-in",
+        "limits": _limits(said.get("thresholds")),
     }
+
+
+def _limits(own: Any) -> str:
+    """Limits that are not built in, by their content."""
+    if not own:
+        return "the built-in ones"
+    return f"those of a file with SHA-256 {own['sha256'][:12]}… ({own['path']})"
 
 
 def refuse_other_rules(audits: Sequence[Audit], labels: Sequence[str]) -> None:
@@ -61,7 +59,7 @@ def refuse_other_rules(audits: Sequence[Audit], labels: Sequence[str]) -> None:
     first = _rules(audits[0])
     for audit, label in zip(audits[1:], labels[1:], strict=True):
         for what, rule in _rules(audit).items():
-            if rule != first[what]:
+            if rule.partition(" (")[0] != first[what].partition(" (")[0]:
                 raise InputError(
                     f"{labels[0]} and {label} were judged by different rules: {what} {first[what]} "
                     f"against {rule}. Run one of the audits again with the options of the other."

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ase_probe.compare.common import answered_in, asked_of, labels_of, refuse_other_rules
-from ase_probe.curve import Audit, Finding
+from ase_probe.compare.common import answered_in, asked_of, refuse_other_rules
+from ase_probe.curve import Audit, Finding, labels_of
 from ase_probe.errors import InputError
 
 __all__ = ["KINDS", "Change", "changes", "regressions"]

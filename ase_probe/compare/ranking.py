@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ase_probe.checks import group_scores, total_score
-from ase_probe.compare.common import answered_in, asked_of, labels_of, refuse_other_rules
-from ase_probe.curve import Audit, Finding
+from ase_probe.compare.common import answered_in, asked_of, refuse_other_rules
+from ase_probe.curve import Audit, Finding, labels_of
 from ase_probe.errors import InputError
 
 __all__ = ["Comparison", "Entry", "compare"]
@@ -59,7 +59,8 @@ class Comparison:
     asked, common
         Dimers that any audit asked for, and those that every model answered.
     groups
-        Groups that make up the score: they count in the profile and were scored for every model.
+        Groups that make up the score: they count in the profile, were judged for every model and
+        scored for some.
     notes
         What else differs between the audits, one sentence each.
     """
@@ -69,6 +70,9 @@ class Comparison:
     common: tuple[str, ...]
     groups: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+
+_JUDGED = ("pass", "warn", "fail", "inherited")
 
 
 def compare(audits: Sequence[Audit], labels: Sequence[str] | None = None) -> Comparison:
@@ -102,8 +106,12 @@ def compare(audits: Sequence[Audit], labels: Sequence[str] | None = None) -> Com
     counted = audits[0].environment.get("groups")
     union = dict.fromkeys(group for found in scores for group in found)
     every = [g for g in union if counted is None or g in counted]
-    groups = tuple(group for group in every if all(group in found for found in scores))
-    totals = [total_score(found, groups) if groups else None for found in scores]
+    # Judged, and no mark earned, for want of a bond: that is 0, and not left out.
+    run = [{f.group for f in findings if f.status in _JUDGED} for findings in kept]
+    groups = tuple(group for group in every if all(group in found for found in run))
+    totals = [
+        total_score({g: found.get(g, 0.0) for g in groups}) if groups else None for found in scores
+    ]
 
     best = sorted({round(total, 2) for total in totals if total is not None}, reverse=True)
     places = {score: 1 + sum(_rounded(t) > score for t in totals) for score in best}
@@ -130,8 +138,13 @@ def compare(audits: Sequence[Audit], labels: Sequence[str] | None = None) -> Com
         notes=(
             *_who_is_missing(names, answered, asked),
             *(
-                f"{group} is left out of the score: not scored for {', '.join(without)}."
+                f"{group} is left out of the score: not judged for {', '.join(without)}."
                 for group in every
+                if (without := [n for n, s in zip(names, run, strict=True) if group not in s])
+            ),
+            *(
+                f"{group} counts 0 for {', '.join(without)}: no bond to earn a mark with."
+                for group in groups
                 if (without := [n for n, s in zip(names, scores, strict=True) if group not in s])
             ),
             *_who_was_not_checked(names, kept),

@@ -44,6 +44,13 @@ def _sha256(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _contents(weights: Path, checkpoint: str | None) -> list[str]:
+    """Hash of the weights, and of all that stands beside them in a checkpoint that is a folder."""
+    folder = None if checkpoint is None else Path(checkpoint)
+    beside = folder.rglob("*") if folder is not None and folder.is_dir() else ()
+    return [_sha256(weights), *(_sha256(path) for path in sorted(beside) if path.is_file())]
+
+
 def _distribution(name: str) -> list[str | None] | None:
     """Version and hash of the list of files; `None` if it is installed for editing."""
     try:
@@ -64,12 +71,14 @@ def _source(adapter: Adapter) -> Path | None:
     return Path(found.origin) if found and found.origin and found.has_location else None
 
 
-def _packages(adapter: Adapter, interpreter: str | None) -> object:
+def _packages(adapter: Adapter, interpreter: str | None, distribution: str) -> object:
     """What is installed where the model runs; `None` where that cannot be known."""
     if interpreter is not None and interpreter != sys.executable:
         ready = Path(interpreter).parent.parent / "ready.json"  # of an environment built by us
         return [interpreter, ready.read_text("utf-8")] if ready.is_file() else None
-    names = (*_ALWAYS, *adapter.environment.distributions)
+    # Of ase-probe itself the files that matter are hashed one by one.
+    brought = () if distribution == "ase-probe" else (distribution,)
+    names = (*_ALWAYS, *adapter.environment.distributions, *brought)
     found = [_distribution(name) for name in names]
     return None if None in found else found
 
@@ -79,6 +88,7 @@ def fingerprint(
     card: ModelCard,
     options: Mapping[str, Any],
     interpreter: str | None = None,
+    distribution: str = "ase-probe",
 ) -> str | None:
     """Return a key that changes whenever the model's answers may change, or `None`.
 
@@ -90,8 +100,10 @@ def fingerprint(
         ``device``, ``dtype``, ``task``, ``checkpoint``, ``trust_checkpoint`` as for `Probe`.
     interpreter
         The Python of an isolated model.
+    distribution
+        The distribution that brings the adapter.
     """
-    source, packages = _source(adapter), _packages(adapter, interpreter)
+    source, packages = _source(adapter), _packages(adapter, interpreter, distribution)
     if source is None or packages is None:
         return None
     checkpoint = card.checkpoint if card.local else options["checkpoint"]
@@ -107,7 +119,7 @@ def fingerprint(
         "adapter": _sha256(source),
         "card": asdict(card),
         "options": {key: options[key] for key in sorted(options)},
-        "weights": None if weights is None else _sha256(weights),
+        "weights": None if weights is None else _contents(Path(weights), checkpoint),
         "machine": [platform.machine(), platform.system(), shutil.which("nvidia-smi") is not None],
         "settings": {name: os.environ.get(name) for name in _SETTINGS},
         "python": platform.python_version(),

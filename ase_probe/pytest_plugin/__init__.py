@@ -22,7 +22,8 @@ __all__ = ["STORE"]
 STORE: pytest.StashKey[AuditStore] = pytest.StashKey()
 """Where the session keeps its audits, once it has any."""
 
-_SUMMARY: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
+_Summaries = list[tuple[str, list[str]]]  # title and lines of each audit
+_SUMMARY: pytest.StashKey[_Summaries] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,24 +83,28 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take the verdicts of a worker; several may have read the same audit."""
-    found = getattr(node, "workeroutput", {}).get("ase_probe", {})
-    node.config.stash.setdefault(_SUMMARY, {}).update(found)
+    found = getattr(node, "workeroutput", {}).get("ase_probe", [])
+    node.config.stash.setdefault(_SUMMARY, []).extend((title, lines) for title, lines in found)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Show each verdict and what to run next."""
-    for title, lines in (config.stash.get(_SUMMARY, {}) | _summaries(config)).items():
+    shown: _Summaries = []
+    for title, lines in (*config.stash.get(_SUMMARY, []), *_summaries(config)):
+        if (title, lines) in shown:
+            continue
+        shown.append((title, lines))
         terminalreporter.section(title)
         for line in lines:
             terminalreporter.line(line)
 
 
-def _summaries(config: pytest.Config) -> dict[str, list[str]]:
-    """Title -> lines, of the audits of this process."""
+def _summaries(config: pytest.Config) -> _Summaries:
+    """Of the audits of this process; two of one model may differ in their options only."""
     if STORE not in config.stash:
-        return {}
+        return []
     from ase_probe.pytest_plugin.summary import summary
 
-    return dict(summary(audit) for audit in config.stash[STORE].audits)
+    return [summary(audit) for audit in config.stash[STORE].audits]

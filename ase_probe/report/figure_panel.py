@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ase_probe.curve import Audit, Curve
+from ase_probe.curve import Audit, Curve, labels_of
 from ase_probe.report.digest import zero
 from ase_probe.report.numbers import NBSP, clean, quantity
 from ase_probe.report.plot import well_index
@@ -26,12 +26,8 @@ _Range = tuple[float, float]
 
 
 def labels(audits: Sequence[Audit]) -> list[str]:
-    """Names of the models, numbered where several audits share one."""
-    names = [clean(audit.card.name) for audit in audits]
-    return [
-        name if i == names.index(name) else f"{name} ({names[: i + 1].count(name)})"
-        for i, name in enumerate(names)
-    ]
+    """Names of the models on one line each, numbered where several audits share one."""
+    return [clean(label) for label in labels_of(audits)]
 
 
 def _references(audits: Sequence[Audit], name: str) -> list[tuple[str, Curve, dict[str, Any]]]:

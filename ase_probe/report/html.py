@@ -9,12 +9,11 @@ The worst dimers stand in the page as they are read; the others' cards travel pa
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from ase_probe.curve import STATUSES, Audit
+from ase_probe.curve import STATUSES, Audit, labels_of
 from ase_probe.errors import InputError
 from ase_probe.report.numbers import NBSP, clean
 from ase_probe.report.page.cards import filters
@@ -30,17 +29,6 @@ from ase_probe.serialize import write_atomic
 __all__ = ["write_html"]
 
 _SCRIPTS = ("plots.js", "cards.js", "heatmaps.js", "page.js")
-
-
-def _labels(audits: Sequence[Audit]) -> list[str]:
-    """Names of the models, numbered where several audits share one."""
-    seen: Counter[str] = Counter()
-    labels = []
-    for audit in audits:
-        name = clean(audit.card.name)
-        seen[name] += 1
-        labels.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return labels
 
 
 def write_html(
@@ -73,7 +61,7 @@ def write_html(
     audits = list(audits)
     if not audits:
         raise InputError("There is nothing to write: no audit was given. Give at least one.")
-    labels = list(labels or _labels(audits))
+    labels = [clean(label) for label in labels or labels_of(audits)]
     deck = Deck(audits, labels)
     anchors, first = deck.anchors, deck.first
     pairs = list(zip(audits, labels, strict=True))

@@ -102,6 +102,22 @@ def test_more_points_change_no_verdict(well, defect, seed):
     assert once[barrier].value == pytest.approx(twice[barrier].value, rel=0.05)
 
 
+@given(st.floats(0.3, 8.0), st.integers(0, 200))
+@settings(max_examples=25)
+def test_the_share_that_is_answered_does_not_depend_on_where_points_are_dense(gap, extra):
+    made = curve((10.0, 2.7, 1.1), None, R)
+    more = np.setdiff1d(np.linspace(0.6, 1.0, extra + 2)[1:-1], R)
+    dense = curve((10.0, 2.7, 1.1), None, np.sort(np.concatenate([R, more])))
+    shares = []
+    for one in (made, dense):
+        holed = replace(
+            one, energy=np.where((one.r > gap) & (one.r < 1.2 * gap), np.nan, one.energy)
+        )
+        shares.append(Case(dimer=N2, card=ModelCard(name="m", family="f"), curve=holed).answered)
+    assert shares[0] == pytest.approx(shares[1], abs=0.03)
+    assert shares[0] < 1
+
+
 @given(wells, st.floats(0.25, 4.0), st.floats(0.25, 4.0))
 @settings(max_examples=50)
 def test_units(well, per_r, per_energy):

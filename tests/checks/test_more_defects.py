@@ -151,6 +151,16 @@ def test_a_kink_on_the_wall(height, status, at):
         assert found.details["r"] == pytest.approx(at, abs=0.02)
 
 
+def test_a_hole_above_the_cap_hides_no_kink_below_it():
+    def change(r):
+        hole, kink = 30_000 * (r - 0.4) * (r < 0.4), 60 * (0.7 - r) * (r < 0.7)
+        return hole + kink, 30_000.0 * (r < 0.4) + 60.0 * (r < 0.7)
+
+    found = CHECKS["smoothness.kink"](case(change))
+    assert found.status == "warn"
+    assert found.details["r"] == pytest.approx(0.7, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("change", "caught"),
     [

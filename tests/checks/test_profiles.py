@@ -88,7 +88,8 @@ def test_limits_of_ones_own(tmp_path):
     strict = audit("morse", dimers=["H2"], checks=["dissociation.D_e"], thresholds=file)
     assert strict.findings[0].status != "pass"
     assert strict.findings[0].source.endswith("ours")
-    assert strict.environment["thresholds"] == str(file)
+    assert strict.environment["thresholds"]["path"] == str(file)
+    assert len(strict.environment["thresholds"]["sha256"]) == 64
     lax = audit("morse", dimers=["H2"], checks=["dissociation.D_e"])
     assert lax.findings[0].status == "pass"
     assert THRESHOLDS["dissociation.D_e"].passes != Limit(1e-9, 1e-9)

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator, all_changes
 
-from ase_probe import audit
+from ase_probe import Curve, Dimer, audit
+from ase_probe.checks import CHECKS, Case
+from ase_probe.curve import Repeats
+from ase_probe.model import ModelCard
 
 
 class Spins(Calculator):
@@ -50,8 +53,25 @@ def test_another_state_below_it():
     assert "multiplicity 1 lies 1 eV below 3" in found.reason
 
 
-def test_a_multiplicity_that_is_ignored():
-    assert "no multiplicity changes" in ladder(Spins(gap=0.0)).reason
+@pytest.mark.parametrize(("claims", "status"), [(True, "warn"), (None, "not-run")])
+def test_a_multiplicity_that_is_ignored(claims, status):
+    r = np.linspace(0.5, 4.0, 50)
+    ignored = Case(
+        dimer=Dimer.parse("O2"),
+        card=ModelCard(name="m", family="f", uses_spin=claims),
+        curve=Curve(r=r, energy=-1.0 / r),
+        repeats=Repeats(
+            r=[0.7, 1.2, 2.4], energy=[0.0] * 3, force=[0.0] * 3, energy_change={},
+            force_change={}, spin_change={1: 0.0, 5: 0.0},
+        ),
+    )  # fmt: skip
+    found = CHECKS["spin.ladder"](ignored)
+    assert found.status == status
+    assert "no multiplicity changes" in found.reason
+
+
+def test_a_calculator_without_spin_has_nothing_to_answer_for():
+    assert ladder(Spins(gap=0.0)).status == "not-run"
 
 
 class Coarse(Spins):

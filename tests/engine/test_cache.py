@@ -1,5 +1,6 @@
 """Answers on disk: the same numbers, no model loaded, and nothing stale."""
 
+import importlib
 import importlib.metadata
 import json
 import os
@@ -19,6 +20,7 @@ from ase_probe import Dimer, audit
 from ase_probe.cli import main
 from ase_probe.engine import Evaluation, Evaluator, fingerprint, remembered
 from ase_probe.engine.cache import contents
+from ase_probe.errors import UnsupportedOptionError
 from ase_probe.model import ModelCard
 from ase_probe.registry import resolve
 
@@ -105,6 +107,8 @@ def test_only_what_is_new_is_asked_and_all_of_it_is_kept_in_place():
         lambda a: a.positions.__iadd__(1e-12),
         lambda a: a.set_pbc(True),
         lambda a: a.set_cell([9, 9, 9]),
+        lambda a: a.set_initial_magnetic_moments([1, -1]),
+        lambda a: a.set_initial_charges([1, 0]),
         lambda a: a.extend(Atoms("H", positions=[(5, 5, 5)])),
     ],
 )
@@ -173,6 +177,12 @@ def test_a_full_disk_costs_only_the_cache(monkeypatch):
     assert same(cached.evaluate(pairs()), Model().evaluate(pairs()))
 
 
+def test_a_folder_that_cannot_be_made_costs_only_the_cache(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ASE_PROBE_CACHE", str(tmp_path / "file"))
+    assert same(remembered("k" * 40, Model).evaluate(pairs()), Model().evaluate(pairs()))
+
+
 # Fingerprints ------------------------------------------------------------------------------------
 
 
@@ -189,6 +199,43 @@ def test_what_a_fingerprint_depends_on(tmp_path, monkeypatch):
     one = fingerprint(adapter, card, OPTIONS)
     weights.write_text("2")
     assert None is not one != fingerprint(adapter, card, OPTIONS)
+
+
+def test_a_checkpoint_that_is_a_folder_counts_as_a_whole(tmp_path, monkeypatch):
+    adapter, card = resolve("morse")
+    monkeypatch.setattr(type(adapter), "checkpoint_file", lambda *_: str(tmp_path / "state.pt"))
+    (tmp_path / "state.pt").write_text("weights")
+    options = {**OPTIONS, "checkpoint": str(tmp_path)}
+    (tmp_path / "model.json").write_text("cutoff 5")
+    one = fingerprint(adapter, card, options)
+    (tmp_path / "model.json").write_text("cutoff 6")
+    assert None is not one != fingerprint(adapter, card, options)
+
+
+def test_devices_that_are_hidden_make_another_model(monkeypatch):
+    adapter, card = resolve("morse")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    every = fingerprint(adapter, card, OPTIONS)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert None is not every != fingerprint(adapter, card, OPTIONS)
+
+
+def test_a_wrong_option_is_left_to_the_loader():
+    with pytest.raises(UnsupportedOptionError):
+        audit("morse", dimers=["H2"], dtype=np.float64)
+
+
+def test_an_adapter_may_be_a_module(monkeypatch, tmp_path):
+    adapter, card = resolve("morse")
+    source = tmp_path / "plugin_of_a_module.py"
+    source.write_text("1")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("plugin_of_a_module")
+    for name in ("environment", "weightless", "checkpoint_file"):
+        monkeypatch.setattr(module, name, getattr(adapter, name), raising=False)
+    one = fingerprint(module, card, OPTIONS)
+    source.write_text("2")
+    assert None is not one != fingerprint(module, card, OPTIONS)
 
 
 def test_weights_that_cannot_be_found_have_none(monkeypatch):

@@ -186,7 +186,7 @@ def _far(unit: Unit, dimer: Dimer, path: Path) -> None:
     plan, order = _recipe(unit), unit.order
     found = [x for x in points(path) if "r" in x]
     finished = len(found)
-    inward = {x["r"]: float(x["casscf"]) for x in found}
+    inward = {x["r"]: float(x["casscf"]) for x in found if x["converged"]}
     densities = Densities(path)
     kept = densities.load() if finished else None
     previous = None
@@ -198,7 +198,8 @@ def _far(unit: Unit, dimer: Dimer, path: Path) -> None:
         system = System(symbols=dimer.symbols, r=order[index], two_s=unit.two_s)
         below = inward.get(order[index])
         record, previous = multireference(system, plan, previous, below=below)
-        inward.setdefault(order[index], record["casscf"])
+        if record["converged"]:
+            inward.setdefault(order[index], record["casscf"])
         densities.save(index, np.array([order[index]]), previous[1])
         seconds = round(time.process_time() - started, 2)
         append(path, {"r": order[index], **record, "seconds": seconds})
@@ -330,16 +331,16 @@ def _masks(
 
 def _unsteady(branch: Branch, rows: Mapping[float, Mapping[str, Any]]) -> float | None:
     """Where a bond that is breaking by NEVPT2 stops rising to its limit, Å; `None` if nowhere."""
-    before: float | None = None
+    top: float | None = None
     for at in branch.r:
         if "raw" not in rows[at]:
             continue
         energy = rows[at]["energy"] * HARTREE
-        if energy > _STEADY or (
-            before is not None and rows[before]["energy"] * HARTREE > energy + _STEADY
-        ):
-            return at if before is None else before
-        before = at
+        highest = -np.inf if top is None else rows[top]["energy"] * HARTREE
+        if energy > _STEADY or highest > energy + _STEADY:
+            return at if top is None else top
+        if energy > highest:
+            top = at
     return None
 
 

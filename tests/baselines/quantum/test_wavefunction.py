@@ -1,5 +1,6 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -156,6 +157,16 @@ def test_an_unconverged_point_is_flagged_and_masked(built, which):
     (mask,) = reference.masks
     assert mask.r_min < bad < mask.r_max
     assert "did not converge" in mask.reason
+
+
+def test_a_slow_fall_counts_in_all():
+    """9 meV from each point to the next is 27 meV from the first to the last."""
+    r = tuple(map(float, range(1, 8)))
+    ev = (-1.0, -0.5, -0.3, -0.309, -0.318, -0.327, 0.0)
+    rows = {x: {"raw": 0.0, "energy": e / HARTREE} for x, e in zip(r, ev, strict=True)}
+    assert wavefunction._unsteady(SimpleNamespace(r=r), rows) == 3.0
+    rising = {x: {**row, "energy": -1.0 / x**6} for x, row in rows.items()}
+    assert wavefunction._unsteady(SimpleNamespace(r=r), rising) is None
 
 
 def test_a_tail_that_falls_again_is_masked(built):
