@@ -62,6 +62,14 @@ class Forgets(Morse):
         return 1e-3 * self.calls
 
 
+class Alternates(Morse):
+    """Every second answer is another one."""
+
+    def extra(self, atoms, direction):
+        self.calls = getattr(self, "calls", 0) + 1
+        return 1e-3 * (self.calls % 2)
+
+
 class Refuses(Morse):
     def extra(self, atoms, direction):
         if atoms.pbc.any():
@@ -102,6 +110,10 @@ def test_each_dependence_is_caught_by_its_check(model, defects):
 
 def test_a_drift_is_seen_everywhere():
     assert {"repeat", "batch"} <= caught(Forgets())
+
+
+def test_a_state_that_alternates_is_seen_by_asking_again():
+    assert "repeat" in caught(Alternates())
 
 
 def test_no_answer_is_no_pass():
