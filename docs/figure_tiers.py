@@ -102,7 +102,7 @@ def every_tier(panel: Axes, name: str, x: tuple[float, float], y: tuple[float, f
             width = 3.0 if branch is None else 1.5
             panel.plot(curve.r, curve.energy, color=colour, ls=dashes, lw=width, label=label)
     single(panel, name)
-    panel.legend(frameon=False, fontsize=9, loc="upper right")
+    panel.legend(frameon=False, fontsize=9, loc="lower right")
 
 
 def single(panel: Axes, name: str) -> None:

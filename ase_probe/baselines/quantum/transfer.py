@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from ase_probe.baselines.quantum.atoms import atom
 from ase_probe.errors import EvaluationError, InputError
@@ -82,6 +83,19 @@ def _cost(dimer: Dimer, method: Method, charges: tuple[int, int], donor: int) ->
         return np.inf
 
 
+def _affinity(symbol: str, charge: int, method: Method) -> float:
+    """Electron affinity, Eh; 0 where the ion does not exist.
+
+    Stands for the hole of an empty spin channel, whose eigenvalue a meta-GGA does not define:
+    ωB97M-V has that of H at −2 MeV.
+    """
+    try:
+        ion = atom(symbol, method, charge=charge - 1)
+    except (EvaluationError, InputError):
+        return 0.0
+    return atom(symbol, method, charge=charge).energy - ion.energy
+
+
 def ionic_crossing(dimer: Dimer, method: Method) -> tuple[float, tuple[int, int]]:
     """Distance at which an ion pair becomes cheaper than neutral atoms, and its charges.
 
@@ -115,6 +129,8 @@ def transfer(dimer: Dimer, method: Method, charges: tuple[int, int] = (0, 0)) ->
             continue
         if np.isnan(hole):
             hole = -_ionization(taker.symbol, taker.charge, method)
+        elif hole < -0.5 * atomic_numbers[taker.symbol] ** 2:  # below the 1s of the bare nucleus
+            hole = -_affinity(taker.symbol, taker.charge, method)
         gap = giver.homo - hole
         if gap <= 0:
             continue

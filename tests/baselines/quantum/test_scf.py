@@ -187,6 +187,12 @@ def test_transfer_is_predicted_from_the_atoms():
     assert 2.0 < crossing < 10.0
 
 
+def test_a_hole_that_the_functional_does_not_define_moves_no_electron():
+    """ωB97M-V has the empty channel of H at −2 MeV, below any orbital that there can be."""
+    for name in ("H2", "LiH"):
+        assert transfer(Dimer.parse(name), method("dft:wb97m-v")) is None
+
+
 def test_cores_are_where_the_potentials_act():
     setup = method("dft:pbe", basis="def2-SVP")
     assert core_range(molecule(("Kr", "Kr"), setup, r=3.0)) == 0.0
