@@ -38,7 +38,7 @@ def test_the_message_shows_value_limits_source_and_curve():
     said = complaint(Hole(), dimers=["N2"], checks=["compression.barrier", "robustness"])
     assert said.startswith("Hole is not physical: 1 check fails of 5.")
     assert "N2: compression.barrier fails" in said
-    assert "inside 0.89 Å the energy falls to -373.2 eV" in said
+    assert "inside 0.89 Å the energy falls to −373.2 eV" in said
     assert "value     −5.695 eV" in said
     assert "limits    passes from 50 eV up, fails below 10 eV" in said
     assert "source    thermal rates at 3000 K" in said
