@@ -126,7 +126,6 @@ def test_tails_with_spurious_charge_transfer_are_masked(dimer):
     assert isinstance(near, Curve)
 
 
-@pytest.mark.xfail(reason="the hydrides and heavy pairs are still being computed", strict=True)
 def test_the_standard_suite_is_covered():
     expected = {Dimer.parse(d).name for d in STANDARD} - {"H2++"}
     assert expected - {p.stem for p in FILES if p.parent.name == "dft-pbe"} == set()
