@@ -34,7 +34,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
-from ase_probe.graphs import check_structures
+from ase_probe.graphs import centred, check_structures, periodic, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -265,30 +265,30 @@ class AIMNet2Calculator(BatchCalculator):
     def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
         """Two passes at most: structures with and without periodic images."""
         check_structures(structures, self.elements)
-        periodic = np.array([atoms.pbc.any() for atoms in structures])
-        owners = np.repeat(periodic, [len(atoms) for atoms in structures])
-        energies, forces = np.empty(len(periodic)), np.empty((len(owners), 3))
-        stresses = np.empty((len(periodic), 6)) if stress else None
-        for kind in set(periodic):
-            chosen = periodic == kind
+        images = periodic(structures)
+        owners = np.repeat(images, sizes(structures))
+        energies, forces = np.empty(len(images)), np.empty((len(owners), 3))
+        stresses = np.empty((len(images), 6)) if stress else None
+        for kind in set(images):
+            chosen = images == kind
             part = self._pass([structures[i] for i in chosen.nonzero()[0]], kind, stress)
             energies[chosen], forces[owners == kind] = part["energy"], part["forces"]
             if stresses is not None:
                 stresses[chosen] = full_3x3_to_voigt_6_stress(part["stress"])
         return Batch(energies, forces, stresses)
 
-    def _pass(self, structures: Sequence[Atoms], periodic: bool, stress: bool) -> dict[str, Any]:
-        # Each structure around its own centre: float32 loses what is far from the origin.
-        centred = [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
+    def _pass(self, structures: Sequence[Atoms], images: bool, stress: bool) -> dict[str, Any]:
+        import torch
+
         data: dict[str, Any] = {
-            "coord": np.concatenate(centred),
+            "coord": centred(structures),
             "numbers": np.concatenate([atoms.numbers for atoms in structures]),
-            "mol_idx": np.repeat(np.arange(len(structures)), [len(a) for a in structures]),
+            "mol_idx": np.repeat(np.arange(len(structures)), sizes(structures)),
             "charge": np.array([float(atoms.info.get("charge") or 0) for atoms in structures]),
         }
         if self.vendor.is_nse:
             data["mult"] = np.array([float(atoms.info.get("spin") or 1) for atoms in structures])
-        if periodic:
+        if images:
             if any(atoms.cell.rank < 3 for atoms in structures):
                 raise EvaluationError(
                     "The vendor needs three cell vectors for a periodic structure. Add vacuum "
@@ -296,7 +296,7 @@ class AIMNet2Calculator(BatchCalculator):
                 )
             data["cell"] = np.array([atoms.cell.array for atoms in structures])
             data["pbc"] = np.array([atoms.pbc for atoms in structures])
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.compiler.set_stance("force_eager"):
             warnings.filterwarnings("ignore", "Switching to DSF Coulomb for PBC", UserWarning)
             answer = self.vendor(data, forces=True, stress=stress)
         return {key: value.detach().cpu().double().numpy() for key, value in answer.items()}

@@ -32,7 +32,7 @@ from ase.data import chemical_symbols
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import ModelLoadError
-from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.graphs import centred, check_structures, find_pairs, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -196,27 +196,32 @@ class CHGNetCalculator(BatchCalculator):
         parameter = next(self.model.parameters())
         converter = self.model.graph_converter
         pairs = find_pairs(structures, float(converter.atom_graph_cutoff), _vendor_pairs)
-        owner = np.repeat(np.arange(len(structures)), [len(atoms) for atoms in structures])
+        owner = np.repeat(np.arange(len(structures)), sizes(structures))
         # Do two bonds share an atom? (A pair counts twice, once at either end.)
         short = pairs.first[pairs.distances <= converter.bond_graph_cutoff]
         crowded = np.bincount(short, minlength=len(owner)) > 1
         angles = np.bincount(owner, weights=crowded) > 0
         if angles.any() and not angles.all():
             return self._separately(structures, angles, owner)
-        network = converter.create_graph(
-            len(owner), pairs.first, pairs.second, pairs.images, pairs.distances
-        )
-        edges, undirected = network.adjacency_list()
-        triples, directed = network.line_graph_adjacency_list(cutoff=converter.bond_graph_cutoff)
+        edges = np.stack([pairs.first, pairs.second], axis=1)
+        if angles.any() or pairs.images.any():
+            network = converter.create_graph(len(owner), *edges.T, pairs.images, pairs.distances)
+            _, undirected = network.adjacency_list()
+            cutoff = converter.bond_graph_cutoff
+            triples, directed = network.line_graph_adjacency_list(cutoff=cutoff)
+        else:  # of a molecule without angles the vendor's objects would tell nothing more
+            triples = []
+            _, directed, undirected = np.unique(
+                np.sort(edges) @ (len(owner), 1), return_index=True, return_inverse=True
+            )
 
         def whole(values: Any, *shape: int) -> Any:
-            return torch.tensor(values, dtype=torch.int32).reshape(shape)
+            return torch.as_tensor(values, dtype=torch.int32).reshape(shape)
 
         def real(values: Any) -> Any:
-            return torch.tensor(values, dtype=parameter.dtype)
+            return torch.as_tensor(values, dtype=parameter.dtype)
 
-        # Each structure around its own centre: float32 loses what is far from the origin.
-        positions = np.concatenate([a.positions - a.positions.mean(axis=0) for a in structures])
+        positions = centred(structures)
         moved = pairs.vectors - (positions[pairs.second] - positions[pairs.first])
         graph = CrystalGraph(
             atomic_number=whole(np.concatenate([atoms.numbers for atoms in structures]), -1),
@@ -232,20 +237,21 @@ class CHGNetCalculator(BatchCalculator):
         )
         with warnings.catch_warnings():  # the strained volume becomes a plain number
             warnings.filterwarnings("ignore", "Converting a tensor with requires_grad", UserWarning)
-            answer = self.model.predict_graph(
-                graph.to(parameter.device),
+            answer = self.model(
+                [graph.to(parameter.device)],
                 task="efs" if stress else "ef",
                 return_site_energies=True,
             )
-        energies, forces = (np.asarray(answer[key], dtype=float) for key in ("site_energies", "f"))
+        energies, forces, *tensors = (
+            answer[key][0].detach().cpu().double().numpy()
+            for key in ("site_energies", "f", *(["s"] if stress else []))
+        )
+        tensor = None
         if stress:  # to the vendor the volume is 1 Å³, and it converts from eV/Å³ to GPa
             (atoms,) = structures
-            tensor = np.asarray(answer["s"], dtype=float) / 160.21766208 / atoms.get_volume()
-        return Batch(
-            np.bincount(owner, weights=energies),
-            forces,
-            tensor.flat[[0, 4, 8, 5, 2, 1]][None] if stress else None,
-        )
+            tensor = tensors[0] / 160.21766208 / atoms.get_volume()
+            tensor = tensor.flat[[0, 4, 8, 5, 2, 1]][None]
+        return Batch(np.bincount(owner, weights=energies), forces, tensor)
 
     def _separately(
         self, structures: Sequence[Atoms], angles: np.ndarray, owner: np.ndarray

@@ -35,7 +35,7 @@ from ase.units import GPa
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import ModelLoadError
-from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.graphs import check_structures, complete_cells, find_pairs, fractional, places, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -187,22 +187,16 @@ class DIEPCalculator(BatchCalculator):
 
     def _graph(self, structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
         """Return one graph of all structures; the vendor finds the triplets."""
-        types = {symbol: k for k, symbol in enumerate(self.potential.model.element_types)}
-        check_structures(structures, types)
+        elements = self.potential.model.element_types
+        check_structures(structures, elements)
         pairs = find_pairs(structures, self.potential.model.cutoff)
-        counts = [len(atoms) for atoms in structures]
-        cells = [atoms.cell.complete() for atoms in structures]
-        # Each structure around its own centre: float32 loses what is far from the origin.
-        fractional = [
-            cell.scaled_positions(atoms.positions - atoms.positions.mean(axis=0))
-            for cell, atoms in zip(cells, structures, strict=True)
-        ]
+        counts = sizes(structures)
         return {
             "edge_index": np.stack([pairs.first, pairs.second]),
-            "node_type": np.array([types[symbol] for a in structures for symbol in a.symbols]),
-            "frac_coords": np.concatenate(fractional),
+            "node_type": places(structures, elements),
+            "frac_coords": fractional(structures),
             "pbc_offset": pairs.images.astype(float),
-            "lattice": np.stack([cell.array for cell in cells]),
+            "lattice": complete_cells(structures),
             "batch": np.repeat(np.arange(len(counts)), counts),
         }
 

@@ -44,8 +44,10 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
-from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.graphs import centred, check_structures, find_pairs, periodic, sizes
 from ase_probe.model import Environment, ModelCard
+
+from ._mace_products import rearrange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -255,7 +257,7 @@ class MACE(BatchAdapter):
     )
     devices = ("cpu", "cuda")
     unpickles = True
-    batch_size = 256
+    batch_size = 128
 
     def load(
         self,
@@ -291,6 +293,7 @@ class MACE(BatchAdapter):
         stored = str(next(model.parameters()).dtype).removeprefix("torch.")
         dtype = dtype or (card.dtypes[0] if checkpoint is None else stored)
         model = model.to(device, getattr(torch, dtype)).eval().requires_grad_(False)
+        rearrange(model)
         calculator = MACECalculator(model, heads, task, stored, checkpoint)
         if calculator.polar:
             try:
@@ -368,9 +371,10 @@ class MACE(BatchAdapter):
         """Two forward passes at most, as PolarMACE needs them: molecules, and what is periodic."""
         energies = np.zeros(len(structures))
         forces: list[np.ndarray | None] = [None] * len(structures)
-        for periodic in (False, True):
-            chosen = [i for i, atoms in enumerate(structures) if atoms.pbc.any() == periodic]
-            chosen.sort(key=lambda i: len(structures[i]))  # lone atoms first
+        boxed, counts = periodic(structures), sizes(structures)
+        for kind in (False, True):
+            alike = np.flatnonzero(boxed == kind)
+            chosen = alike[np.argsort(counts[alike], kind="stable")].tolist()  # lone atoms first
             answer = super().evaluate(calculator, [structures[i] for i in chosen])
             for i, energy, force in zip(chosen, *answer, strict=True):
                 energies[i], forces[i] = energy, force
@@ -422,12 +426,14 @@ class MACECalculator(BatchCalculator):
                 "PolarMACE knows molecules, crystals, and slabs along the first two vectors."
             )
         weight, cutoff = next(self.model.parameters()), float(self.model.r_max)
-        n, sizes = len(structures), [len(atoms) for atoms in structures]
+        n, counts = len(structures), sizes(structures)
         pairs = find_pairs(structures, cutoff, _neighborhood)
         numbers = np.concatenate([atoms.numbers for atoms in structures])
-        cells = np.stack([_box(atoms, cutoff) for atoms in structures])  # (n, 3, 3)
+        cells = np.tile(np.eye(3), (n, 1, 1))  # 1 Å for molecules
+        for i in np.flatnonzero(periodic(structures)).tolist():
+            cells[i] = _box(structures[i], cutoff)
         floats = {
-            "positions": np.concatenate([_centred(atoms) for atoms in structures]),
+            "positions": centred(structures),
             "node_attrs": np.equal.outer(numbers, self.model.atomic_numbers.cpu().numpy()),
             "unit_shifts": pairs.images,
             "shifts": np.einsum("mi,mij->mj", pairs.images, np.repeat(cells, pairs.counts, axis=0)),
@@ -441,8 +447,8 @@ class MACECalculator(BatchCalculator):
         }
         others = {
             "edge_index": np.stack([pairs.first, pairs.second]),
-            "batch": np.repeat(np.arange(n), sizes),
-            "ptr": np.cumsum([0, *sizes]),
+            "batch": np.repeat(np.arange(n), counts),
+            "ptr": np.cumsum([0, *counts]),
             "head": np.full(n, self.heads.index(self.head)),
             "pbc": np.stack([atoms.pbc for atoms in structures]),
         }
@@ -479,14 +485,10 @@ class MACECalculator(BatchCalculator):
         return values
 
 
-def _centred(atoms: Atoms) -> np.ndarray:
-    return np.asarray(atoms.positions - atoms.positions.mean(axis=0))
-
-
 def _box(atoms: Atoms, cutoff: float) -> np.ndarray:
-    """Return the cell (3, 3) as the vendor completes it; 1 Å for molecules."""
-    length = 5 * cutoff * (abs(_centred(atoms)).max() + 1) if atoms.pbc.any() else 1.0
-    return np.where(atoms.pbc[:, None], atoms.cell.array, length * np.eye(3))
+    """Return the cell (3, 3) of a periodic structure as the vendor completes it."""
+    length = 5 * cutoff * (abs(centred([atoms])).max() + 1)
+    return np.asarray(np.where(atoms.pbc[:, None], atoms.cell.array, length * np.eye(3)))
 
 
 def _neighborhood(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -494,7 +496,7 @@ def _neighborhood(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, 
     from mace.data.neighborhood import get_neighborhood
 
     pbc, cell = tuple(atoms.pbc.tolist()), atoms.cell.array.copy()
-    (first, second), _, images, _ = get_neighborhood(_centred(atoms), cutoff, pbc, cell)
+    (first, second), _, images, _ = get_neighborhood(centred([atoms]), cutoff, pbc, cell)
     return first, second, images
 
 

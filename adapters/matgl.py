@@ -42,7 +42,7 @@ from ase.units import GPa
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import ModelLoadError
-from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.graphs import check_structures, complete_cells, find_pairs, fractional, places, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -265,20 +265,13 @@ class MatGLCalculator(BatchCalculator):
         check_structures(structures, self.elements)
         # By first atom within a structure: M3GNet finds triplets by their place in the list.
         pairs = find_pairs(structures, float(self.potential.model.cutoff))
-        types = {symbol: k for k, symbol in enumerate(self.elements)}
-        counts = np.array([len(atoms) for atoms in structures])
-        cells = [atoms.cell.complete() for atoms in structures]
-        # Each structure around its own centre: float32 loses what is far from the origin.
-        fractional = [
-            cell.scaled_positions(atoms.positions - atoms.positions.mean(axis=0))
-            for cell, atoms in zip(cells, structures, strict=True)
-        ]
+        counts = sizes(structures)
         return {
             "edge_index": np.stack([pairs.first, pairs.second]),
-            "node_type": np.array([types[symbol] for a in structures for symbol in a.symbols]),
-            "frac_coords": np.concatenate(fractional),
+            "node_type": places(structures, self.elements),
+            "frac_coords": fractional(structures),
             "pbc_offset": pairs.images.astype(float),
-            "lattice": np.stack([cell.array for cell in cells]),
+            "lattice": complete_cells(structures),
             "charge": np.array([float(atoms.info.get("charge") or 0) for atoms in structures]),
             "batch": np.repeat(np.arange(len(counts)), counts),
             "ptr": np.append(0, np.cumsum(counts)),

@@ -32,7 +32,7 @@ from ase.units import GPa
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import ModelLoadError
-from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.graphs import centred, check_structures, complete_cells, find_pairs, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class MatterSimCalculator(BatchCalculator):
         check_structures(structures, self.elements)
         arguments = self.potential.model.model_args
         pairs = find_pairs(structures, arguments["cutoff"])
-        counts = np.array([len(atoms) for atoms in structures])
+        counts = sizes(structures)
         numbers = np.concatenate([atoms.numbers for atoms in structures])
         triples, per_bond, _, _ = compute_threebody_indices(  # it needs `first` in order
             np.stack([pairs.first, pairs.second], axis=1),
@@ -199,11 +199,8 @@ class MatterSimCalculator(BatchCalculator):
             threebody_cutoff=arguments["threebody_cutoff"],
         )
         return {
-            # Each structure around its own centre: float32 loses what is far from the origin.
-            "atom_pos": np.concatenate(
-                [a.positions - a.positions.mean(axis=0) for a in structures]
-            ),
-            "cell": np.stack([atoms.cell.complete().array for atoms in structures]),
+            "atom_pos": centred(structures),
+            "cell": complete_cells(structures),
             "pbc_offsets": pairs.images.astype(float),
             "atom_attr": numbers[:, None],
             "edge_index": np.stack([pairs.first, pairs.second]),

@@ -28,7 +28,7 @@ from ase.data import chemical_symbols
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import ModelLoadError, UnsupportedOptionError
-from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.graphs import centred, check_structures, complete_cells, find_pairs, places, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -169,8 +169,7 @@ class NequixCalculator(BatchCalculator):
 
     def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
         """Evaluate in one pass; the vendor computes the stress in any case."""
-        import jax
-        from nequix.calculator import eqx, jraph
+        from nequix.calculator import jraph
 
         check_structures(structures, self.elements)
         count, one = len(structures), len(structures) == 1
@@ -182,11 +181,19 @@ class NequixCalculator(BatchCalculator):
             n_edge=_room(graph.n_edge.sum(), 64 if one else 512),
             n_graph=_room(count, 1 if one else 256) + 1,
         )
-        with jax.enable_x64(self.dtype == "float64"):
-            answers = eqx.filter_jit(self.model)(graph)
-        energies, forces, tensors = (np.asarray(answer, dtype=float) for answer in answers)
+        energies, forces, tensors = (
+            np.asarray(answer, dtype=float) for answer in self.network(graph)
+        )
         voigt = tensors[:count].reshape(count, 9)[:, [0, 4, 8, 5, 2, 1]] if stress else None
         return Batch(energies[:count], forces[:atoms], voigt)
+
+    def network(self, graph: Any) -> Any:
+        """Return energies, forces and stresses of the vendor's padded graph."""
+        import jax
+        from nequix.calculator import eqx
+
+        with jax.enable_x64(self.dtype == "float64"):
+            return eqx.filter_jit(self.model)(graph)
 
     def _graph(self, structures: Sequence[Atoms]) -> Any:
         """Return the vendor's graph of all structures, each around its own centre."""
@@ -197,21 +204,17 @@ class NequixCalculator(BatchCalculator):
             return found["receivers"], found["senders"], found["shifts"]
 
         pairs = find_pairs(structures, self.cutoff, periodic)
-        species = [self.indices[z] for atoms in structures for z in atoms.numbers]
-        # float32 loses what is far away.
-        centred = [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
-        cells = [atoms.cell.complete().array for atoms in structures]
         return jraph.GraphsTuple(
-            n_node=np.array([len(atoms) for atoms in structures], dtype=np.int32),
+            n_node=sizes(structures).astype(np.int32),
             n_edge=pairs.counts.astype(np.int32),
             nodes={
-                "species": np.array(species, dtype=np.int32),
-                "positions": np.concatenate(centred).astype(self.dtype),
+                "species": places(structures, self.elements).astype(np.int32),
+                "positions": centred(structures).astype(self.dtype),
             },
             edges={"shifts": pairs.images.astype(self.dtype)},
             senders=pairs.second.astype(np.int32),
             receivers=pairs.first.astype(np.int32),
-            globals={"cell": np.stack(cells).astype(self.dtype)},
+            globals={"cell": complete_cells(structures).astype(self.dtype)},
         )
 
 

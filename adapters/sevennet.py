@@ -22,7 +22,7 @@ from ase.data import chemical_symbols
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import UnsupportedOptionError
-from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.graphs import check_structures, find_pairs, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ class SevenNetCalculator(BatchCalculator):
 
         check_structures(structures, self.elements)  # the vendor would index with -1
         pairs = find_pairs(structures, float(self.model.cutoff), _vendor_pairs)
-        counts = np.array([len(atoms) for atoms in structures])
+        counts = sizes(structures)
         owner = np.repeat(np.arange(len(counts)), counts)
         numbers = np.concatenate([atoms.numbers for atoms in structures])
         graph = {
@@ -242,7 +242,7 @@ class SevenNetCalculator(BatchCalculator):
             "pos": np.concatenate([atoms.positions for atoms in structures]),
             "edge_index": np.stack([pairs.first, pairs.second]),
             "edge_vec": pairs.vectors,
-            "cell_volume": np.array([abs(np.linalg.det(a.cell.array)) for a in structures]),
+            "cell_volume": abs(np.linalg.det([atoms.cell.array for atoms in structures])),
             "num_atoms": counts,
             "batch": owner,
         }
@@ -256,11 +256,7 @@ class SevenNetCalculator(BatchCalculator):
         )
         if self.task is not None:
             data["data_modality"] = [self.task] * len(structures)
-        self.model.set_is_batch_data(True)
-        try:
-            answer = self.model(data)
-        finally:
-            self.model.set_is_batch_data(False)  # what everybody else's single points expect
+        answer = self.network(data)
         energies, forces, tensor = (
             answer[key].detach().cpu().double().numpy()
             for key in ("atomic_energy", "inferred_force", "inferred_stress")
@@ -271,6 +267,14 @@ class SevenNetCalculator(BatchCalculator):
             # A pressure tensor in the order xx, yy, zz, xy, yz, zx.
             -tensor[:, [0, 1, 2, 4, 5, 3]] if stress else None,
         )
+
+    def network(self, graph: Any) -> Any:
+        """Call the vendor's model on a graph of several structures."""
+        self.model.set_is_batch_data(True)
+        try:
+            return self.model(graph)
+        finally:
+            self.model.set_is_batch_data(False)  # what everybody else's single points expect
 
 
 def _vendor_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

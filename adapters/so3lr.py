@@ -33,7 +33,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import ModelLoadError
-from ase_probe.graphs import check_structures, find_pairs
+from ase_probe.graphs import centred, check_structures, find_pairs, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -171,14 +171,12 @@ class SO3LRCalculator(BatchCalculator):
 
     def _graph(self, structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
         """Return one graph of all structures, with edges of short and of long range."""
-        counts = np.array([len(atoms) for atoms in structures])
+        counts = sizes(structures)
         owners = np.repeat(np.arange(len(counts)), counts)
         numbers = np.concatenate([atoms.numbers for atoms in structures])
-        # Each structure around its own centre: float32 loses what is far from the origin.
-        centred = [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
         cells = np.stack([atoms.cell.array for atoms in structures])
         graph = {
-            "positions": np.concatenate(centred),
+            "positions": centred(structures),
             "node_attrs": np.eye(self.model.num_elements)[numbers - 1],
             "atomic_numbers": numbers,
             "cell": cells.reshape(-1, 3),

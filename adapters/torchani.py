@@ -31,7 +31,7 @@ from ase.units import Hartree
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import EvaluationError, UnsupportedOptionError
-from ase_probe.graphs import check_structures
+from ase_probe.graphs import centred, check_structures, periodic, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -186,11 +186,11 @@ class ANICalculator(BatchCalculator):
     def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
         """One pass for all molecules and one for each periodic structure."""
         check_structures(structures, self.atoms_apart)
-        periodic = np.array([atoms.pbc.any() for atoms in structures])
-        if periodic.any() and not np.isfinite(self.model.cutoff):
+        boxed = periodic(structures)
+        if boxed.any() and not np.isfinite(self.model.cutoff):
             raise EvaluationError("The model's repulsion has no cutoff: it cannot be periodic.")
-        passes = np.where(periodic, np.arange(1, len(periodic) + 1), 0)
-        owners = np.repeat(passes, [len(atoms) for atoms in structures])
+        passes = np.where(boxed, np.arange(1, len(boxed) + 1), 0)
+        owners = np.repeat(passes, sizes(structures))
         energies, forces = np.empty(len(passes)), np.empty((len(owners), 3))
         stresses = np.empty((len(passes), 6)) if stress else None
         for number in set(passes):
@@ -210,14 +210,11 @@ class ANICalculator(BatchCalculator):
         def tensor(values: np.ndarray, dtype: Any = parameter.dtype) -> Any:
             return torch.as_tensor(values, dtype=dtype, device=parameter.device)
 
-        counts = np.array([len(atoms) for atoms in structures])
+        counts = sizes(structures)
         there = np.arange(counts.max()) < counts[:, None]
         species, positions = np.full(there.shape, -1), np.zeros((*there.shape, 3))
         species[there] = np.concatenate([atoms.numbers for atoms in structures])
-        # Each structure around its own centre: float32 loses what is far from the origin.
-        positions[there] = np.concatenate(
-            [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
-        )
+        positions[there] = centred(structures)
         coordinates, box = tensor(positions).requires_grad_(), {}
         inputs, moved = [coordinates], coordinates
         if structures[0].pbc.any():

@@ -45,10 +45,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from ase.geometry import wrap_positions
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
-from ase_probe.graphs import check_structures
+from ase_probe.graphs import centred, check_structures, complete_cells, periodic, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -249,29 +250,35 @@ class UMACalculator(BatchCalculator):
     def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
         """One pass for all but lone atoms from a table."""
         check_structures(structures, self.elements)
-        copies = [self._prepared(atoms) for atoms in structures]
-        native = self.unit.model.module.supports_single_atoms
-        alone = np.array([not native and len(a) == 1 and not a.pbc.any() for a in copies])
-        owned = np.repeat(~alone, [len(atoms) for atoms in copies])
-        energies, forces = np.empty(len(copies)), np.zeros((len(owned), 3))
+        states = self._states(structures)
+        native, counts = self.unit.model.module.supports_single_atoms, sizes(structures)
+        alone = (counts == 1) & ~periodic(structures) & (not native)
+        owned = np.repeat(~alone, counts)
+        energies, forces = np.empty(len(counts)), np.zeros((len(owned), 3))
         for i in alone.nonzero()[0]:
-            energies[i] = self._look_up(copies[i])
+            energies[i] = self._look_up(structures[i], states[i])
         answer = {}
         if not alone.all():
-            answer = self._predict([copies[i] for i in (~alone).nonzero()[0]])
+            answer = self._predict([structures[i] for i in (~alone).nonzero()[0]], states[~alone])
             energies[~alone], forces[owned] = answer["energy"], answer.get("forces", np.nan)
         # Asked for of crystals only, which are not `alone`.
         voigt = answer["stress"].reshape(-1, 9)[:, [0, 4, 8, 5, 2, 1]] if stress else None
         has_forces = "forces" in self.implemented_properties
         return Batch(energies, forces if has_forces else None, voigt)
 
-    def _prepared(self, atoms: Atoms) -> Atoms:
-        """Return a bare copy with the charge and spin to use."""
-        copy = Atoms(numbers=atoms.numbers, positions=atoms.positions, pbc=atoms.pbc)
-        if atoms.pbc.any():
-            copy.cell = atoms.cell.complete()
-        else:
-            copy.positions -= copy.positions.mean(axis=0)  # float32 loses what is far away
+    def _states(self, structures: Sequence[Atoms]) -> np.ndarray:
+        """Charges and spins to use (n, 2)."""
+        known: dict[Any, tuple[int, int]] = {}
+        states = []
+        for atoms in structures:
+            charge, spin = atoms.info.get("charge"), atoms.info.get("spin")
+            key = (type(charge), charge, type(spin), spin)  # 1.0 is no charge
+            if key not in known:
+                known[key] = self._state(atoms)
+            states.append(known[key])
+        return np.array(states)
+
+    def _state(self, atoms: Atoms) -> tuple[int, int]:
         charge, spin = atoms.info.get("charge"), atoms.info.get("spin")
         if self.uses_charge is False:
             if charge or spin not in (None, 0, 1):
@@ -281,42 +288,83 @@ class UMACalculator(BatchCalculator):
                 )
             charge = spin = None
         default = 1 if self.task == "omol" else 0
+        copy = Atoms(atoms.numbers, atoms.positions)
         copy.info["charge"] = 0 if charge is None else charge
         copy.info["spin"] = default if spin is None else spin
         try:
             self.unit.validate_atoms_data(copy, self.task)
         except (TypeError, ValueError) as error:  # not an integer, or out of range
             raise UnsupportedOptionError(str(error)) from error
-        return copy
+        return copy.info["charge"], copy.info["spin"]
 
-    def _predict(self, structures: Sequence[Atoms]) -> dict[str, np.ndarray]:
-        """Return energy (n,), forces (N, 3) and stress (n, 9), as far as the model has them."""
-        from fairchem.core.datasets.atomic_data import AtomicData, atomicdata_list_to_batch
+    def _predict(self, structures: Sequence[Atoms], states: np.ndarray) -> dict[str, np.ndarray]:
+        """Return energy (n,), forces (N, 3) and stress (n, 9), as far as the model has them.
+
+        The batch is what the vendor's ``AtomicData.from_ase`` and ``atomicdata_list_to_batch``
+        make, without their objects and loops: these cost as much as a small network.
+        """
+        import torch
+        from fairchem.core.datasets.atomic_data import AtomicData
 
         dtype = self.unit.inference_settings.base_precision_dtype
-        options = {"task_name": self.task, "r_data_keys": ["charge", "spin"], "target_dtype": dtype}
-        graphs = [AtomicData.from_ase(atoms, **options) for atoms in structures]
-        for atoms, graph in zip(structures, graphs, strict=True):
-            if len(np.unique(graph.pos.numpy(), axis=0)) < len(atoms):
-                raise EvaluationError(
-                    f"Two atoms of {atoms.symbols} lie at one point: the model would drop their "
-                    "edge and answer as if they were far apart."
-                )
+        n, counts = len(structures), sizes(structures)
+        owner = np.repeat(np.arange(n), counts)
+        cells, positions = complete_cells(structures), centred(structures)
+        for i in np.flatnonzero(periodic(structures)).tolist():
+            atoms = structures[i]
+            positions[owner == i] = wrap_positions(atoms.positions, cells[i], atoms.pbc, eps=0)
+        place = torch.as_tensor(positions, dtype=dtype)
+        if len(np.unique(np.column_stack([owner, place.numpy()]), axis=0)) < len(owner):
+            self._blame(structures, place.numpy())
+        whole = torch.zeros(len(owner), dtype=torch.long)
+        batch = AtomicData(
+            pos=place,
+            atomic_numbers=torch.as_tensor(np.concatenate([a.numbers for a in structures])).long(),
+            cell=torch.as_tensor(cells, dtype=dtype),
+            pbc=torch.as_tensor(np.stack([atoms.pbc for atoms in structures])),
+            natoms=torch.as_tensor(counts),
+            edge_index=torch.empty((2, 0), dtype=torch.long),  # the network finds them
+            cell_offsets=torch.empty((0, 3), dtype=dtype),
+            nedges=torch.zeros(n, dtype=torch.long),
+            charge=torch.as_tensor(states[:, 0]).long(),
+            spin=torch.as_tensor(states[:, 1]).long(),
+            fixed=whole,
+            tags=whole.clone(),
+            batch=torch.as_tensor(owner),
+            sid=[""] * n,
+            dataset=[self.task] * n,
+        )
+        ends = [0, *np.cumsum(counts).tolist()]
+        batch.assign_batch_stats(  # without them AllScAIP takes all for one structure
+            dict.fromkeys(("pos", "atomic_numbers", "fixed", "tags"), ends),
+            {},
+            {},
+            counts.tolist(),
+        )
         with _without_noise():
-            answer = self.unit.predict(atomicdata_list_to_batch(graphs))
+            answer = self.unit.predict(batch)
         return {
             key: np.asarray(answer[key].detach().cpu().double().numpy())
             for key in ("energy", "forces", "stress")
             if key in answer
         }
 
-    def _look_up(self, atom: Atoms) -> float:
+    def _blame(self, structures: Sequence[Atoms], positions: np.ndarray) -> None:
+        parts = np.split(positions, np.cumsum(sizes(structures))[:-1])
+        for atoms, part in zip(structures, parts, strict=True):
+            if len(np.unique(part, axis=0)) < len(atoms):
+                raise EvaluationError(
+                    f"Two atoms of {atoms.symbols} lie at one point: the model would drop their "
+                    "edge and answer as if they were far apart."
+                )
+
+    def _look_up(self, atom: Atoms, state: np.ndarray) -> float:
         """Return what the vendor's table holds for a lone atom; raise where it holds nothing."""
-        neutral, charge = atom.copy(), atom.info["charge"]
-        neutral.info["charge"] = 0
+        charge, spin = state
         if self.task in self.unit.atom_refs:
-            energy = float(self._predict([atom])["energy"][0])
-            same = charge and energy == self._predict([neutral])["energy"][0]
+            energy = float(self._predict([atom], state[None])["energy"][0])
+            neutral = np.array([[0, spin]])
+            same = charge and energy == self._predict([atom], neutral)["energy"][0]
             if energy != 0.0 and not same:
                 return energy
         raise EvaluationError(

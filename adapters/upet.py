@@ -39,7 +39,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ase_probe.batched import Batch, BatchAdapter, BatchCalculator
 from ase_probe.errors import EvaluationError, ModelLoadError, UnsupportedOptionError
-from ase_probe.graphs import check_structures
+from ase_probe.graphs import centred, check_structures, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
@@ -273,12 +273,10 @@ class UPETCalculator(BatchCalculator):
         import torch
 
         check_structures(structures, self.elements)
-        # Each structure around its own centre: float32 loses what is far from the origin.
-        centred = [atoms.positions - atoms.positions.mean(axis=0) for atoms in structures]
-        positions = torch.tensor(np.concatenate(centred), dtype=self.dtype, requires_grad=True)
+        positions = torch.tensor(centred(structures), dtype=self.dtype, requires_grad=True)
         strains = torch.eye(3, dtype=self.dtype).repeat(len(structures), 1, 1)
         strains.requires_grad_(stress)
-        places = torch.split(positions, [len(atoms) for atoms in structures])
+        places = torch.split(positions, sizes(structures).tolist())
         systems = [
             self._system(atoms, place, strain if stress else None)
             for atoms, place, strain in zip(structures, places, strains, strict=True)

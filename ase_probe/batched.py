@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
+from ase_probe.graphs import sizes
 from ase_probe.model import AdapterBase
 
 if TYPE_CHECKING:
@@ -107,8 +108,9 @@ class BatchAdapter(AdapterBase):
         answer = calculator.forward(structures)
         if answer.forces is None:
             return answer.energies, [None] * len(structures)
-        ends = np.cumsum([len(atoms) for atoms in structures])
-        return answer.energies, np.split(answer.forces, ends[:-1])
+        ends = np.cumsum(sizes(structures)).tolist()
+        parts = zip([0, *ends], ends, strict=False)
+        return answer.energies, [answer.forces[start:end] for start, end in parts]
 
 
 def is_crystal(atoms: Atoms) -> bool:

@@ -19,7 +19,11 @@ from ase_probe.errors import EvaluationError, UnsupportedElementError
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["DIRECT_PAIRS", "Pairs", "check_structures", "find_pairs"]
+__all__ = [
+    *("DIRECT_PAIRS", "Pairs"),
+    *("centred", "check_structures", "complete_cells", "find_pairs", "fractional"),
+    *("periodic", "places", "sizes"),
+]
 
 DIRECT_PAIRS = 1000
 """Free structures of up to this many atoms get their pairs from a distance matrix."""
@@ -79,16 +83,15 @@ def check_structures(structures: Sequence[Atoms], elements: Collection[str]) -> 
         return
     numbers = np.concatenate([atoms.numbers for atoms in structures])
     positions = np.concatenate([atoms.positions for atoms in structures])
-    cells = np.stack([atoms.cell.array for atoms in structures])
-    periodic = [bool(atoms.pbc.any()) for atoms in structures]
+    cells = np.concatenate([atoms.cell.array for atoms in structures])
     sound = (
         np.isin(numbers, [atomic_numbers[symbol] for symbol in elements]).all()
         and np.isfinite(positions).all()
         and np.isfinite(cells).all()
     )
-    for atoms, periods in zip(structures, periodic, strict=True):
-        if not sound or periods or not len(atoms):
-            _check(atoms, elements)
+    doubtful = periodic(structures) | (sizes(structures) == 0)
+    for place in np.flatnonzero(doubtful).tolist() if sound else range(len(structures)):
+        _check(structures[place], elements)
 
 
 def _check(atoms: Atoms, elements: Collection[str]) -> None:
@@ -108,7 +111,52 @@ def _check(atoms: Atoms, elements: Collection[str]) -> None:
         raise EvaluationError("The periodic cell vectors are linearly dependent.")
 
 
-def find_pairs(structures: Sequence[Atoms], cutoff: float, periodic: Finder | None = None) -> Pairs:
+def sizes(structures: Sequence[Atoms]) -> np.ndarray:
+    """Atoms of each structure (n,)."""
+    return np.array([len(atoms.arrays["numbers"]) for atoms in structures], dtype=int)
+
+
+def periodic(structures: Sequence[Atoms]) -> np.ndarray:
+    """Is each structure periodic in any direction (n,)?"""
+    flags = [atoms.pbc for atoms in structures]
+    return np.asarray(np.concatenate([np.empty(0, bool), *flags]).reshape(-1, 3).any(axis=1))
+
+
+def centred(structures: Sequence[Atoms]) -> np.ndarray:
+    """Positions of all atoms, those of each structure around its own centre (N, 3), Å.
+
+    In float32 a network loses what is far from the origin.
+    """
+    counts = sizes(structures)
+    positions = np.concatenate([atoms.positions for atoms in structures])
+    sums = np.add.reduceat(positions, np.cumsum(counts) - counts)
+    return np.asarray(positions - np.repeat(sums / counts[:, None], counts, axis=0))
+
+
+def complete_cells(structures: Sequence[Atoms]) -> np.ndarray:
+    """Cells (n, 3, 3), Å, with vectors of 1 Å where there are none, as ASE completes them."""
+    cells = np.concatenate([atoms.cell.array for atoms in structures]).reshape(-1, 3, 3)
+    given = cells.any(axis=(1, 2))
+    cells[~given] = np.eye(3)
+    for place in np.flatnonzero(given).tolist():
+        cells[place] = structures[place].cell.complete().array
+    return cells
+
+
+def fractional(structures: Sequence[Atoms]) -> np.ndarray:
+    """`centred` positions in terms of the completed cell vectors (N, 3)."""
+    cells = np.repeat(complete_cells(structures), sizes(structures), axis=0)
+    return np.linalg.solve(cells.transpose(0, 2, 1), centred(structures)[:, :, None])[:, :, 0]
+
+
+def places(structures: Sequence[Atoms], elements: Sequence[str]) -> np.ndarray:
+    """Where in `elements` the element of each atom stands (N,); all must be there."""
+    table = np.zeros(len(atomic_numbers), dtype=int)
+    table[[atomic_numbers[symbol] for symbol in elements]] = np.arange(len(elements))
+    return np.asarray(table[np.concatenate([atoms.numbers for atoms in structures])])
+
+
+def find_pairs(structures: Sequence[Atoms], cutoff: float, finder: Finder | None = None) -> Pairs:
     """Find the pairs of a batch.
 
     Parameters
@@ -117,52 +165,49 @@ def find_pairs(structures: Sequence[Atoms], cutoff: float, periodic: Finder | No
         Free and periodic ones, of any size.
     cutoff
         Å; a pair at exactly this distance is none.
-    periodic
+    finder
         Finds the pairs of a periodic (or very large) structure; ASE's neighbour list when `None`.
     """
-    parts: dict[int, tuple[np.ndarray, ...]] = {}
-    free: dict[int, list[int]] = {}
-    for place, atoms in enumerate(structures):
-        if atoms.pbc.any() or len(atoms) > DIRECT_PAIRS:
-            i, j, images = (periodic or _ase_pairs)(atoms, cutoff)
-            cell = atoms.cell.complete().array
-            vectors = atoms.positions[j] - atoms.positions[i] + images @ cell
-            parts[place] = i, j, images, vectors
-        else:
-            free.setdefault(len(atoms), []).append(place)
-    for size, places in free.items():
+    counts = sizes(structures)
+    starts = np.cumsum(counts) - counts
+    direct = ~periodic(structures) & (counts <= DIRECT_PAIRS)
+    found = [_NONE]
+    for place in np.flatnonzero(~direct).tolist():
+        atoms = structures[place]
+        i, j, images = (finder or _ase_pairs)(atoms, cutoff)
+        cell = atoms.cell.complete().array
+        vectors = atoms.positions[j] - atoms.positions[i] + images @ cell
+        found.append(
+            (np.full(len(i), place), i + starts[place], j + starts[place], images, vectors)
+        )
+    positions = np.concatenate([np.empty((0, 3)), *(atoms.positions for atoms in structures)])
+    for size in np.unique(counts[direct]):
+        places = np.flatnonzero(direct & (counts == size))
         step = max(1, _BLOCK // max(1, size * size))
         for start in range(0, len(places), step):
             some = places[start : start + step]
-            parts |= _direct(structures, some, size, cutoff)
-    ordered = [parts[place] for place in range(len(structures))]
-    sizes = np.array([len(atoms) for atoms in structures], dtype=int)
-    counts = np.array([len(part[0]) for part in ordered], dtype=int)
-    shifts = np.repeat(np.cumsum(sizes) - sizes, counts)
-    i, j, images, vectors = (
-        np.concatenate([empty, *(part[k] for part in ordered)])
-        for k, empty in enumerate(
-            (np.empty(0, int), np.empty(0, int), np.empty((0, 3), int), np.empty((0, 3)))
-        )
-    )
-    return Pairs(i + shifts, j + shifts, images, vectors, counts)
+            found.append(_direct(positions, some, starts[some][:, None] + np.arange(size), cutoff))
+    owner, first, second, images, vectors = map(np.concatenate, zip(*found, strict=True))
+    order = np.argsort(owner, kind="stable")
+    pairs = np.bincount(owner, minlength=len(structures))
+    return Pairs(first[order], second[order], images[order], vectors[order], pairs)
+
+
+_NONE = (*(np.empty(0, int) for _ in range(3)), np.empty((0, 3), int), np.empty((0, 3)))
 
 
 def _direct(
-    structures: Sequence[Atoms], places: Sequence[int], size: int, cutoff: float
-) -> dict[int, tuple[np.ndarray, ...]]:
-    """Pairs of free structures of one size, from one array of distances."""
-    positions = np.stack([structures[place].positions for place in places])  # (g, n, 3)
-    vectors = positions[:, None, :, :] - positions[:, :, None, :]  # (g, n, n, 3), i to j
+    positions: np.ndarray, places: np.ndarray, atoms: np.ndarray, cutoff: float
+) -> tuple[np.ndarray, ...]:
+    """Pairs of free structures of one size, whose atoms (g, n) these are, from their distances."""
+    here = positions[atoms]  # (g, n, 3)
+    vectors = here[:, None, :, :] - here[:, :, None, :]  # (g, n, n, 3), i to j
     near = np.einsum("gijk,gijk->gij", vectors, vectors) < cutoff**2
-    near[:, np.arange(size), np.arange(size)] = False
+    diagonal = np.arange(atoms.shape[1])
+    near[:, diagonal, diagonal] = False
     which, i, j = near.nonzero()
-    found = vectors[near]
-    ends = np.searchsorted(which, np.arange(len(places) + 1))
-    return {
-        place: (i[a:b], j[a:b], np.zeros((b - a, 3), dtype=int), found[a:b])
-        for place, a, b in zip(places, ends[:-1], ends[1:], strict=True)
-    }
+    images = np.zeros((len(which), 3), dtype=int)
+    return places[which], atoms[which, i], atoms[which, j], images, vectors[near]
 
 
 def _ase_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["extend", "scan"]
 
-_AT_ONCE = 20_000  # structures in memory
+_AT_ONCE = 4_000  # structures in memory
 
 
 def scan(

@@ -1,8 +1,11 @@
 """`Evaluator`: a loaded model that answers for many structures at once.
 
-Structures go to the model's native batch in chunks of bounded size. A batch that raises is halved
-until the guilty structure is found; it becomes a failure of that structure alone. Non-finite
-numbers are data and pass through.
+Structures go to the model's native batch in chunks of bounded size, the small ones first. A batch
+that raises is halved until the guilty structure is found; it becomes a failure of that structure
+alone. Non-finite numbers are data and pass through.
+
+On a CPU an adapter's batch size is its fastest, and memory hardly matters. A GPU wants larger
+batches: they grow until its memory is full or they are `_GROWTH` times as large.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from ase_probe.engine.guard import Raised, attempt
+from ase_probe.graphs import sizes
 from ase_probe.model import ModelCard
 
 if TYPE_CHECKING:
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
 
 __all__ = ["Evaluation", "Evaluator", "Progress"]
+
+_GROWTH = 32
 
 Progress = Callable[[int, int], None]
 """Called with (structures done, structures in all)."""
@@ -76,6 +83,8 @@ class Evaluator:
     card: ModelCard
     calculator: BaseCalculator
     environment: Mapping[str, Any]
+    _limit: int | None = field(default=None, init=False, repr=False)
+    _grows: bool = field(default=True, init=False, repr=False)
 
     def evaluate(
         self,
@@ -100,44 +109,57 @@ class Evaluator:
             Each structure in a batch of its own?
         """
         total = len(structures)
-        result = Evaluation(
-            energy=np.full(total, np.nan),
-            forces=[np.full((len(atoms), 3), np.nan) for atoms in structures],
-        )
-        known: list[int] = []
-        for index, atoms in enumerate(structures):
-            unknown = self.unknown_elements(atoms)
-            if unknown:
-                result.failures[index] = f"the model does not know {', '.join(unknown)}"
-            else:
-                known.append(index)
-        full = 1 if alone else 2 * self.adapter.batch_size  # atoms in one batch
-        limit = full
+        counts = sizes(structures)
+        result = _empty(counts)
+        known = self._known(structures, result)
         done = total - len(known)
-        pending = _chunks(known, structures, limit)[::-1]
-        while pending:
-            chunk = pending.pop()
-            if len(chunk) > 1 and sum(len(structures[i]) for i in chunk) > limit:
-                pending += _chunks(chunk, structures, limit)[::-1]
+        # Alike ones together: some networks pad every structure to the largest of its batch.
+        todo = [known[place] for place in np.argsort(counts[known], kind="stable")][::-1]
+        halves: list[list[int]] = []  # of batches that raised
+        full = 2 * self.adapter.batch_size  # atoms in one batch
+        limit = 1 if alone else self._limit or full
+        while todo or halves:
+            chunk = halves.pop() if halves else _take(todo, counts, limit)
+            if len(chunk) > 1 and counts[chunk].sum() > limit:
+                todo += chunk[::-1]
                 continue
-            answer = self._batch([structures[i] for i in chunk])
+            answer = self._batch([structures[index] for index in chunk])
             if isinstance(answer, Raised) and len(chunk) > 1:
-                half = len(chunk) // 2
                 if answer.out_of_memory:
-                    limit = max(2, limit // 2)
-                pending += [chunk[half:], chunk[:half]]
+                    limit, self._grows = max(2, limit // 2), False
+                half = len(chunk) // 2
+                halves += [chunk[half:], chunk[:half]]
                 continue
-            if isinstance(answer, Raised) and answer.out_of_memory:
-                limit = full  # one structure alone is too large: no reason for small batches
-            for position, index in enumerate(chunk):
-                if isinstance(answer, Raised):
-                    result.failures[index] = answer.message
-                else:
-                    _store(result, index, answer[0][position], answer[1][position])
+            if isinstance(answer, Raised):
+                result.failures[chunk[0]] = answer.message
+                if answer.out_of_memory:
+                    limit = full  # one structure alone is too large: no reason for small batches
+            else:
+                for index, energy, forces in zip(chunk, *answer, strict=True):
+                    _store(result, index, energy, forces)
+                if todo and not (halves or alone) and self._on_gpu and self._grows:
+                    limit, self._grows = 2 * limit, 2 * limit < _GROWTH * full
             done += len(chunk)
             if progress is not None:
                 progress(done, total)
+        if not alone:
+            self._limit = limit
         return result
+
+    @property
+    def _on_gpu(self) -> bool:
+        return str(self.environment.get("device", "")).startswith("cuda")
+
+    def _known(self, structures: Sequence[Atoms], result: Evaluation) -> list[int]:
+        """Indices of the structures that the model knows the elements of; the others fail."""
+        if self.card.elements is not None and structures:
+            numbers = np.concatenate([atoms.numbers for atoms in structures])
+            every = [atomic_numbers[symbol] for symbol in self.card.elements]
+            if not np.isin(numbers, every).all():
+                for index, atoms in enumerate(structures):
+                    if unknown := self.unknown_elements(atoms):
+                        result.failures[index] = f"the model does not know {', '.join(unknown)}"
+        return [index for index in range(len(structures)) if index not in result.failures]
 
     def unknown_elements(self, atoms: Atoms) -> list[str]:
         """Return the elements of `atoms` that the card does not list, sorted."""
@@ -176,15 +198,19 @@ def _store(result: Evaluation, index: int, energy: float, forces: np.ndarray | N
         result.failures[index] = f"forces of shape {forces.shape}, expected {expected}"
 
 
-def _chunks(indices: Sequence[int], structures: Sequence[Atoms], limit: int) -> list[list[int]]:
-    """Split into runs of at most `limit` atoms; a larger structure gets a run of its own."""
-    chunks: list[list[int]] = []
-    size = limit
-    for index in indices:
-        atoms = len(structures[index])
-        if size + atoms > limit:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(index)
-        size += atoms
-    return chunks
+def _empty(counts: np.ndarray) -> Evaluation:
+    """No answers for structures of so many atoms."""
+    ends = np.cumsum(counts).tolist()
+    forces = np.full((counts.sum(), 3), np.nan)
+    parts = zip([0, *ends], ends, strict=False)
+    return Evaluation(np.full(len(counts), np.nan), [forces[start:end] for start, end in parts])
+
+
+def _take(todo: list[int], counts: np.ndarray, limit: int) -> list[int]:
+    """Take structures off the end of `todo`, of at most `limit` atoms, but one at least."""
+    chunk = [todo.pop()]
+    size = int(counts[chunk[0]])
+    while todo and size + counts[todo[-1]] <= limit:
+        size += int(counts[todo[-1]])
+        chunk.append(todo.pop())
+    return chunk

@@ -109,7 +109,9 @@ def _tasks(*datasets: str, rmsd: float = 30.0) -> list[dict[str, Any]]:
     return [_task(name, kind, kinds[kind], rmsd) for name in datasets for kind in kinds]
 
 
-def save_uma(path: Path, *, single_atoms: bool = True, seed: int = 3) -> str:
+def save_uma(
+    path: Path, *, single_atoms: bool = True, seed: int = 3, experts: int = 4, **sizes: int
+) -> str:
     """UMA 1.2: mixture of experts, three tasks, charge and spin, conservative forces."""
     head = {
         "module": "fairchem.core.models.uma.escn_moe.DatasetSpecificMoEWrapper",
@@ -118,7 +120,7 @@ def save_uma(path: Path, *, single_atoms: bool = True, seed: int = 3) -> str:
         "dataset_mapping": {name: name for name in UMA_TASKS},
     }
     config = _hydra(
-        _escn(UMA_TASKS, experts=4, charge_balanced_channels=[0, 1, 2]),
+        _escn(UMA_TASKS, experts, charge_balanced_channels=[0, 1, 2], **sizes),
         {"energyandforcehead": head},
         model_id="UMA-S-1.2.1",
         supports_single_atoms=single_atoms,

@@ -81,6 +81,50 @@ def test_out_of_memory_halves_the_batches_for_good():
     assert sum(batch is None for batch in adapter.batches) <= 4
 
 
+class Gpu(Fake):
+    """Holds so many structures."""
+
+    holds = 100
+
+    def evaluate(self, calculator, structures):
+        if len(structures) > self.holds:
+            self.batches.append(None)
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return super().evaluate(calculator, structures)
+
+
+def test_batches_grow_on_a_gpu_until_its_memory_is_full():
+    adapter = Gpu(8)
+    evaluator = Evaluator(adapter, ModelCard(name="f", family="f"), None, {"device": "cuda:0"})
+    result = evaluator.evaluate(structures([2] * 1000))
+    assert not result.failures
+    assert result.energy.tolist() == list(range(1000))
+    assert adapter.batches.count(None) == 1
+    evaluator.evaluate(structures([2] * 1000))  # remembers
+    assert adapter.batches.count(None) == 1
+    sizes = [len(batch) for batch in adapter.batches if batch is not None]
+    assert sizes[:4] == [8, 16, 32, 64]
+    assert set(sizes[4:]) == {64, 48, 40}  # 48 and 40 are what was left over
+
+
+def test_batches_grow_to_a_limit_and_on_a_cpu_not_at_all():
+    adapter = Gpu(1)
+    evaluator = Evaluator(adapter, ModelCard(name="f", family="f"), None, {"device": "cuda"})
+    evaluator.evaluate(structures([2] * 200))
+    assert max(map(len, adapter.batches)) == 32
+    adapter = Gpu(1)
+    Evaluator(adapter, ModelCard(name="f", family="f"), None, {"device": "cpu"}).evaluate(
+        structures([2] * 10)
+    )
+    assert set(map(len, adapter.batches)) == {1}
+
+
+def test_alike_structures_share_a_batch():
+    adapter = Fake(4)
+    make(adapter).evaluate(structures([2, 100, 1, 2, 100, 2, 1]))
+    assert adapter.batches == [[2, 6, 0, 3, 5], [1], [4]]
+
+
 def test_one_structure_too_large_does_not_shrink_the_batches():
     adapter = Fake(8, {5}, MemoryError)
     result = make(adapter).evaluate(structures([2] * 80))
