@@ -15,14 +15,14 @@ def cache() -> None:
 @cache.command(name="list")
 def list_answers() -> None:
     """List the models with answers on disk, and how much room these take."""
-    from ase_probe.engine.cache import cache_folder, contents
+    from ase_probe.engine.answers_folder import answers_folder, contents
 
     found = contents()
     for entry in found:
         what = ", ".join(filter(None, (entry.device, entry.dtype, entry.task)))
         click.echo(f"{entry.model} ({what}): {entry.bytes / 1e6:.1f} MB in {entry.folder}")
     if not found:
-        folder = cache_folder()
+        folder = answers_folder()
         click.echo(f"No answers in {folder}." if folder else "ASE_PROBE_NO_CACHE is set.")
 
 
@@ -30,8 +30,14 @@ def list_answers() -> None:
 @click.argument("models", nargs=-1, metavar="[MODEL...]")
 def clear_answers(models: tuple[str, ...]) -> None:
     """Remove the answers of some models, or of all."""
-    from ase_probe.engine.cache import contents, remove
+    from ase_probe.engine.answers_folder import contents, remove
 
+    known = {entry.model for entry in contents()}
+    if unknown := sorted(set(models) - known):
+        raise click.BadParameter(
+            f"no answers of {', '.join(unknown)}; there are answers of "
+            f"{', '.join(sorted(known)) or 'no model'}."
+        )
     chosen = [entry for entry in contents() if not models or entry.model in models]
     for entry in chosen:
         remove(entry)

@@ -4,7 +4,8 @@ One folder per fingerprint. In it ``model.json`` (the completed card and the env
 of answers, one for each time the model was asked: a JSON line with what it holds and its SHA-256,
 then raw float64 numbers. Files are written under another name and moved into place, so any number
 of processes may share a folder; one that is damaged is left aside and asked for again. Only
-complete answers are kept: a failure may have been the machine's.
+complete answers are kept: a failure may have been the machine's. Models not used for longest go
+when all takes more than 2 GB.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ase_probe.engine.answers_folder import answers_folder, prune, read_facts
 from ase_probe.engine.evaluator import Evaluation, Evaluator, Progress
 from ase_probe.engine.guard import Raised, attempt
 from ase_probe.model import ModelCard
@@ -31,22 +32,9 @@ from ase_probe.serialize import write_atomic
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["CachedEvaluator", "Entry", "cache_folder", "contents", "remembered", "remove"]
+__all__ = ["CachedEvaluator", "remembered"]
 
 _SCHEMA = "ase-probe/answers/1"
-
-
-def cache_folder() -> Path | None:
-    """Where answers are kept: ``$ASE_PROBE_CACHE`` or the user's cache, ``answers``.
-
-    `None` where ``$ASE_PROBE_NO_CACHE`` is set.
-    """
-    import platformdirs
-
-    if os.environ.get("ASE_PROBE_NO_CACHE"):
-        return None
-    base = os.environ.get("ASE_PROBE_CACHE") or platformdirs.user_cache_dir("ase-probe")
-    return Path(base) / "answers"
 
 
 def _key(structures: Sequence[Atoms], alone: bool) -> str:
@@ -123,7 +111,7 @@ class CachedEvaluator(Evaluator):
         self._opening = opening
         self._opened: Evaluator | None = None
         self.asked = self.remembered = 0
-        facts = _read_facts(folder / "model.json")
+        facts = read_facts(folder / "model.json")
         if facts is None:
             opened = self._open()
             self.card, self.environment = opened.card, opened.environment
@@ -211,45 +199,6 @@ def _fill(
     result.has_forces |= has
 
 
-def _read_facts(path: Path) -> dict[str, Any] | None:
-    found = attempt(lambda: json.loads(path.read_text("utf-8")))
-    if isinstance(found, Raised) or set(found) != {"card", "environment"}:
-        return None
-    return dict(found)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One model's answers on disk."""
-
-    folder: Path
-    model: str
-    device: str | None
-    dtype: str | None
-    task: str | None
-    bytes: int
-
-
-def contents() -> list[Entry]:
-    """Models with answers on disk."""
-    base = cache_folder()
-    found = []
-    for folder in sorted(base.iterdir()) if base is not None and base.is_dir() else ():
-        facts = _read_facts(folder / "model.json")
-        if facts is None:
-            continue
-        environment = facts["environment"]
-        size = sum(path.stat().st_size for path in folder.iterdir())
-        device, dtype, task = (environment.get(key) for key in ("device", "dtype", "task"))
-        found.append(Entry(folder, facts["card"]["name"], device, dtype, task, size))
-    return sorted(found, key=lambda entry: entry.model)
-
-
-def remove(entry: Entry) -> None:
-    """Delete a model's answers; an audit that is running keeps what it has read."""
-    shutil.rmtree(entry.folder, ignore_errors=True)
-
-
 def remembered(key: str | None, opening: Callable[[], Evaluator]) -> Evaluator:
     """Return the model, with the answers it gave before where there is a key and a folder.
 
@@ -260,12 +209,14 @@ def remembered(key: str | None, opening: Callable[[], Evaluator]) -> Evaluator:
     opening
         Loads the model.
     """
-    folder = cache_folder()
+    folder = answers_folder()
     if key is None or folder is None:
         return opening()
     folder /= key[:32]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
     except OSError:
         return opening()
+    prune(keep=folder)
     return CachedEvaluator(folder, opening)

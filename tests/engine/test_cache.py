@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from ase_probe import Dimer, audit
 from ase_probe.cli import main
 from ase_probe.engine import Evaluation, Evaluator, fingerprint, remembered
-from ase_probe.engine.cache import contents
+from ase_probe.engine.answers_folder import contents, prune
 from ase_probe.errors import UnsupportedOptionError
 from ase_probe.model import ModelCard
 from ase_probe.registry import resolve
@@ -312,6 +312,19 @@ def test_the_command_line_lists_and_clears(folder):
     assert not folder.exists()
     runner.invoke(main, command)
     assert "morse (cpu, float64): " in runner.invoke(main, ["cache", "list"]).output
-    assert "of 0 model(s)" in runner.invoke(main, ["cache", "clear", "other"]).output
+    wrong = runner.invoke(main, ["cache", "clear", "other"])
+    assert wrong.exit_code == 2
+    assert "no answers of other; there are answers of morse" in wrong.output
     assert "of 1 model(s)" in runner.invoke(main, ["cache", "clear"]).output
     assert contents() == []
+
+
+def test_what_was_not_used_for_longest_goes_first(folder):
+    for age, name in enumerate(("new", "old", "oldest")):
+        remembered(name, Model).evaluate([Atoms("H2", [[0, 0, 0], [0, 0, 1.0]])])
+        os.utime(folder / name, (1e9 - age, 1e9 - age))
+    each = contents()[0].bytes
+    prune(keep=folder / "oldest", limit=2 * each)
+    assert sorted(entry.folder.name for entry in contents()) == ["new", "oldest"]
+    prune(keep=folder / "new", limit=0)
+    assert [entry.folder.name for entry in contents()] == ["new"]
