@@ -191,6 +191,12 @@ def test_a_known_exception_is_expected_with_its_reason(project, workers):
     result.assert_outcomes(passed=4, failed=1)
 
 
+def test_an_exception_of_no_test_is_told(project):
+    project.makeini("[pytest]\nprobe_expected_failures =\n  compression.barrier[O2]: a known hole")
+    result = project.runpytest(*COMPRESSION, "--collect-only")
+    result.stdout.fnmatch_lines(["*that belong to none of them: compression.barrier?O2?"])
+
+
 def test_an_exception_that_is_none_any_more_is_an_error(project):
     project.makeini("[pytest]\nprobe_expected_failures =\n  robustness.finite[N2]: once it was")
     result = project.runpytest(*COMPRESSION[:4], "--probe-checks", "robustness")

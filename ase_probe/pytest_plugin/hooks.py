@@ -45,10 +45,13 @@ class Checks:
                 "--probe-model on the command line does it all the same"
             )
         dimers = len({dimer for _, dimer in self.plan.tests})
-        return (
+        told = (
             f"ase-probe: {self.plan.model}, {len(self.plan.tests)} checks on {dimers} "
             f"dimer{'s' * (dimers != 1)}"
         )
+        if idle := self.plan.idle_exceptions:
+            told += f"; expected failures that belong to none of them: {', '.join(idle)}"
+        return told
 
     @pytest.hookimpl(tryfirst=True)  # before -k and -m choose
     def pytest_collection_modifyitems(

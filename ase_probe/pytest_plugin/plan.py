@@ -45,6 +45,12 @@ class Plan:
     fail_on: str = "fail"
     exceptions: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def idle_exceptions(self) -> list[str]:
+        """Exceptions that belong to no test of this plan: of another suite, or out of date."""
+        planned = {f"{check}[{dimer}]" for check, dimer in self.tests}
+        return sorted(self.exceptions.keys() - planned)
+
 
 def make_plan(settings: Settings) -> Plan:
     """Work out the tests.
