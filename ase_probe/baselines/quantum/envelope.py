@@ -16,6 +16,7 @@ __all__ = ["assembled"]
 
 _SAME = 1e-5  # Eh; scans that agree this well found the same state
 _CLEARLY = 1e-4  # Eh; by how much each of two crossing states must be the lower one
+_RESTRICTED = "R"  # the scan of the closed shell
 _WALL = 5.0  # eV; above, the interpolation error is stated relative to E
 
 Row = Mapping[str, Any]
@@ -32,6 +33,19 @@ def _lowest(rows: Mapping[str, Row]) -> tuple[Row, str]:
         and rows[path]["energy"] - best["energy"] < _SAME
     ]
     return best, "=" if len(near) == len(rows) else "/".join(sorted(near))
+
+
+def _broken(by_r: Mapping[float, Mapping[str, Row]]) -> float:
+    """Return from which distance on electrons unpair: first a scan lies below the restricted one.
+
+    Beyond it the restricted state is never the lowest, even where it alone converged.
+    """
+    for r in sorted(by_r):
+        low = [x["energy"] for p, x in by_r[r].items() if p != _RESTRICTED and x["converged"]]
+        closed = by_r[r].get(_RESTRICTED)
+        if low and closed and closed["converged"] and closed["energy"] - min(low) > _CLEARLY:
+            return r
+    return np.inf
 
 
 def _switches(r: Sequence[float], by_r: Mapping[float, Mapping[str, Row]]) -> dict[int, str]:
@@ -101,6 +115,11 @@ def assembled(
         for row in rows:
             by_r.setdefault(float(row["r"]), {})[path] = row
     picked = {r: _lowest(by_r[r]) for r in sorted(by_r)}
+    broken = _broken(by_r)
+    for x, (row, state) in picked.items():
+        if state == _RESTRICTED and x > broken:
+            alone = all(not y["converged"] for p, y in by_r[x].items() if p != _RESTRICTED)
+            picked[x] = {**row, "converged": row["converged"] and not alone}, state
     r = [x for x in picked if x in grid]
     rows = [picked[x][0] for x in r]
     states = [picked[x][1] for x in r]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ase_probe.baselines.quantum.guess import dissociates
 from ase_probe.baselines.quantum.plan import well
 from ase_probe.baselines.quantum.reference import Branch, Mask
 from ase_probe.dimer import Dimer
@@ -60,6 +61,12 @@ def _limit(dimer: Dimer, atoms: Mapping[str, Any], branch: Branch) -> str:
     return f"At {branch.r[-1]:g} Å the curve is {off:+.3f} eV from the sum of the atoms"
 
 
+def _ends_as_atoms(dimer: Dimer, branch: Branch) -> bool:
+    """Can a branch of this 2S reach the ground states of both atoms, and did it converge there?"""
+    two_s = branch.two_s
+    return two_s is not None and branch.converged[-1] and dissociates(dimer, two_s)
+
+
 def masks(
     dimer: Dimer, atoms: Mapping[str, Any], branches: Mapping[str, Branch]
 ) -> tuple[Mask, ...]:
@@ -87,8 +94,19 @@ def masks(
         ):
             start = _transfer_start(branch, r_e, moved["r_full"], moved["spurious_eV"])
             reason = moved["reason"] + (f" {why}." if why else "")
-            own = [mask for mask in own if mask.r_min < start]  # the others need no reason more
-            own.append(Mask(r_min=start, r_max=branch.r[-1], reason=reason, branches=(name,)))
+        elif why and name != "restricted" and not dimer.charge and _ends_as_atoms(dimer, branch):
+            last = branch.energy[-1]
+            assert last is not None
+            start = _transfer_start(branch, r_e, 0.0, last * HARTREE)
+            reason = (
+                f"{why}: what was found there is not two separate atoms. Use the sum of the atoms "
+                "as the limit."
+            )
+        else:
+            found += own
+            continue
+        own = [mask for mask in own if mask.r_min < start]  # the others need no reason more
+        own.append(Mask(r_min=start, r_max=branch.r[-1], reason=reason, branches=(name,)))
         found += own
     core = float(atoms["core"])
     first = min(branch.r[0] for branch in branches.values())

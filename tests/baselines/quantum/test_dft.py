@@ -120,6 +120,29 @@ def test_a_point_that_no_scan_converged_is_kept_flagged_and_masked():
     assert "did not converge" in mask.reason
 
 
+def test_a_scan_that_was_far_above_the_others_does_not_stand_in_for_them():
+    """HF in ωB97M-V: at 10 Å only the restricted solution converged, 4.8 eV too high."""
+    radii = [2.0, 4.0, 6.0, 8.0]
+    inward = [row(r, -1.0 / r**6) for r in radii[:3]] + [row(8.0, 0.0, converged=False)]
+    closed = [row(2.0, -1.0 / 2.0**6), *(row(r, 0.1) for r in radii[1:])]
+    made = assembled(0, {"in": inward, "R": closed}, 0.0, set(radii))
+    assert made.converged == (True, True, True, False)
+    alone = [row(r, x["energy"], converged=r < 6) for r, x in zip(radii, inward, strict=True)]
+    same = [row(r, -1.0 / r**6) for r in radii]
+    assert all(assembled(0, {"in": alone, "R": same}, 0.0, set(radii)).converged)
+
+
+@pytest.mark.parametrize("end", [-0.005, 0.005])
+def test_a_curve_that_does_not_end_at_its_atoms_is_masked(end):
+    """LiF in ωB97M-V shares an electron at 10 Å, though its atoms' levels do not say so."""
+    radii = [1.0, 1.1, 1.2, 2.0, 4.0, 10.0]
+    rows = [row(r, e) for r, e in zip(radii, [-0.3, -0.4, -0.35, -0.1, end, end], strict=True)]
+    made = assembled(0, {"in": rows}, 0.0, set(radii))
+    (mask,) = masks(Dimer.parse("N2"), ATOMS, {"unrestricted": made, "restricted": made})
+    assert (mask.r_min, mask.r_max, mask.branches) == (4.0, 10.0, ("unrestricted",))
+    assert "0.136 eV from the sum of the atoms" in mask.reason
+
+
 def test_points_off_the_grid_only_check():
     radii = [0.5, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0]
     rows = [row(r, 0.1 * np.exp(-r)) for r in radii]
