@@ -17,6 +17,7 @@ from ase_probe.cli.env import env
 from ase_probe.cli.export import export
 from ase_probe.cli.models import list_models
 from ase_probe.cli.plot import plot
+from ase_probe.cli.scaling import scaling
 from ase_probe.cli.schema import schema
 
 __all__ = ["main"]
@@ -36,5 +37,7 @@ def main() -> None:
     """  # noqa: D301  click wants the backspace
 
 
-for _command in (audit, compare, plot, export, list_models, baseline, env, cache, schema):
+for _command in (
+    audit, compare, plot, export, list_models, baseline, scaling, env, cache, schema
+):  # fmt: skip
     main.add_command(_command)
