@@ -35,17 +35,33 @@ def _lowest(rows: Mapping[str, Row]) -> tuple[Row, str]:
     return best, "=" if len(near) == len(rows) else "/".join(sorted(near))
 
 
-def _broken(by_r: Mapping[float, Mapping[str, Row]]) -> float:
-    """Return from which distance on electrons unpair: first a scan lies below the restricted one.
+def _stand_ins(by_r: Mapping[float, Mapping[str, Row]]) -> list[float]:
+    """Distances at which a higher state alone converged and must not stand in for the lowest.
 
-    Beyond it the restricted state is never the lowest, even where it alone converged.
+    The restricted state is one wherever electrons have unpaired at a shorter distance; any other
+    is one where on both sides another scan lies below it. A peak between two changes of state is
+    one where both scans missed the lowest.
     """
-    for r in sorted(by_r):
-        low = [x["energy"] for p, x in by_r[r].items() if p != _RESTRICTED and x["converged"]]
-        closed = by_r[r].get(_RESTRICTED)
-        if low and closed and closed["converged"] and closed["energy"] - min(low) > _CLEARLY:
-            return r
-    return np.inf
+    order, found, broken = sorted(by_r), [], False
+    cuts = _switches(order, by_r)
+
+    def undercut(r: float, path: str) -> bool:
+        rows = {p: x["energy"] for p, x in by_r[r].items() if x["converged"]}
+        return path in rows and rows[path] - min(rows.values()) > _CLEARLY
+
+    for i, r in enumerate(order):
+        alone = [path for path, row in by_r[r].items() if row["converged"]]
+        sides = order[max(i - 1, 0) : i] + order[i + 1 : i + 2]
+        if len(alone) == 1 < len(by_r[r]) and (
+            (alone == [_RESTRICTED] and broken)
+            or (len(sides) == 2 and all(undercut(side, alone[0]) for side in sides))
+        ):
+            found.append(r)
+        elif i in cuts and i - 1 in cuts and len(sides) == 2:
+            here, *beside = (_lowest(by_r[x])[0]["energy"] for x in (r, *sides))
+            found += [r] * bool(here - max(beside) > _CLEARLY)
+        broken = broken or undercut(r, _RESTRICTED)
+    return found
 
 
 def _switches(r: Sequence[float], by_r: Mapping[float, Mapping[str, Row]]) -> dict[int, str]:
@@ -115,11 +131,9 @@ def assembled(
         for row in rows:
             by_r.setdefault(float(row["r"]), {})[path] = row
     picked = {r: _lowest(by_r[r]) for r in sorted(by_r)}
-    broken = _broken(by_r)
-    for x, (row, state) in picked.items():
-        if state == _RESTRICTED and x > broken:
-            alone = all(not y["converged"] for p, y in by_r[x].items() if p != _RESTRICTED)
-            picked[x] = {**row, "converged": row["converged"] and not alone}, state
+    for x in _stand_ins(by_r):
+        row, state = picked[x]
+        picked[x] = {**row, "converged": False}, state
     r = [x for x in picked if x in grid]
     rows = [picked[x][0] for x in r]
     states = [picked[x][1] for x in r]

@@ -127,6 +127,17 @@ def test_a_scan_that_was_far_above_the_others_does_not_stand_in_for_them():
     closed = [row(2.0, -1.0 / 2.0**6), *(row(r, 0.1) for r in radii[1:])]
     made = assembled(0, {"in": inward, "R": closed}, 0.0, set(radii))
     assert made.converged == (True, True, True, False)
+    between = [*inward[:2], row(6.0, 0.0, converged=False), row(8.0, 0.0)]
+    higher = [row(2.0, -1.0 / 2.0**6), *(row(r, 0.1) for r in radii[1:])]
+    made = assembled(0, {"in": between, "out": higher}, 0.0, set(radii))  # O2, at 2 Å
+    assert made.converged == (True, True, False, True)
+    energies = [(-1.0, -1.0), (-0.5, -0.9), (-0.4, -0.39), (-0.45, -0.3), (-0.4, -0.2)]
+    scans = [[row(r, e[i]) for r, e in zip((1, 2, 3, 4, 5), energies, strict=True)] for i in (0, 1)]
+    scans[0][2], scans[1][2] = row(3, -0.39), row(3, -0.4)  # O2: both miss the lowest state
+    scans[0][1], scans[1][1] = row(2, -0.9), row(2, -0.5)
+    scans[0][3], scans[1][3] = row(4, -0.45), row(4, -0.2)
+    made = assembled(0, dict(zip(("in", "out"), scans, strict=True)), 0.0, {1, 2, 3, 4, 5})
+    assert made.converged == (True, True, False, True, True)
     alone = [row(r, x["energy"], converged=r < 6) for r, x in zip(radii, inward, strict=True)]
     same = [row(r, -1.0 / r**6) for r in radii]
     assert all(assembled(0, {"in": alone, "R": same}, 0.0, set(radii)).converged)
