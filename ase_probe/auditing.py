@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -17,28 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ase_probe import baselines as tiers
 from ase_probe import checks as battery
 from ase_probe.answering import answering, other_precision
-from ase_probe.asking import (
-    blind,
-    charge_blind,
-    pairs,
-    parsed,
-    read_structure,
-    refusal,
-    suite_name,
-)
+from ase_probe.asking import pairs, parsed, read_structure, refusal, suite_name
 from ase_probe.calculator import Probe
-from ase_probe.curve import Audit, Curve, Finding, Repeats
+from ase_probe.curve import Audit, Finding
 from ase_probe.dimer import Dimer
 from ase_probe.embedded import barrier, embed
 from ase_probe.engine import CachedEvaluator, Evaluator, Progress
 from ase_probe.errors import InputError
 from ase_probe.grids import grid as make_grid
+from ase_probe.judging import Judged, judge, label_curve
+from ase_probe.measuring import Plan, Work, groups, measure
 from ase_probe.refine import extra
-from ase_probe.repeats import PER_DIMER, repeat
-from ase_probe.scan import extend, scan
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -46,12 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "audit_many"]
 
-_AHEAD = (0.5, 0.2, 0.0)
-"""How many times its points the first pass and each refinement are followed by, for the estimate of
-what is left: the first refinement fills the wall, the second looks at what that found. The first
-is 0.2 for a soft wall without holes and 1.0 for 7net-0 over all elements."""
 _EMBEDDED_SPACING = 0.03  # Å; a structure costs a hundred times a dimer
-_DENSE = np.geomspace(0.1, 10.0, 600)  # Å; where the labels' own curves are evaluated
 
 
 def audit(
@@ -163,74 +149,39 @@ def audit(
 
     refused = {dimer: why for dimer in wanted if (why := refusal(card, dimer))}
     asked = [dimer for dimer in wanted if dimer not in refused]
+    bound = any(dimer.electrons for dimer in asked)
+    other = None
+    if "consistency.precision" in selected and isinstance(model, str) and bound:
+        other = other_precision(evaluator, model, options, cache=cache)
     repeating = not battery.REPEATED.isdisjoint(selected)
-    refining = isinstance(grid, str) and grid == "standard"
-    steps = _Steps(
-        progress, PER_DIMER * len(asked) if repeating else 0, _AHEAD[0] if refining else 0.0
-    )
-    curves = scan(evaluator, asked, grid, steps)
-    for dimer in wanted:
-        if dimer.name in curves and charge_blind(curves[dimer.name]):
-            del curves[dimer.name]
-            refused[dimer] = blind(dimer, f"{card.name} gave the energy of the neutral pair")
-
-    if refining:
-        for turn, ahead in enumerate(_AHEAD[1:]):
-            asked = [dimer for dimer in asked if dimer.name in curves]
-            more = {
-                dimer: extra(
-                    dimer,
-                    curves[dimer.name],
-                    cap=chosen.cap,
-                    cutoff=None if turn else card.cutoff,
-                )
-                for dimer in asked
-            }
-            curves = extend(evaluator, asked, curves, more, steps.next(ahead=ahead))
-
-    again: dict[str, Repeats] = {}
-    if repeating:
-        bound = [d for d in asked if d.name in curves and d.electrons]
-        other = None
-        if "consistency.precision" in selected and isinstance(model, str) and bound:
-            other = other_precision(evaluator, model, options, cache=cache)
-        again = repeat(evaluator, bound, curves, steps.next(last=True), other)
-
-    references: dict[str, Mapping[str, Curve]] = {}
+    plan = Plan(grid=grid, cap=chosen.cap, repeating=repeating, other=other)
+    work = Work(progress, len(asked))
+    judged: dict[Dimer, Judged] = {}
+    for group in groups(asked):
+        for dimer, answer in measure(evaluator, group, plan, work).items():
+            if isinstance(answer, Finding):
+                refused[dimer] = answer
+                continue
+            judged[dimer] = judge(
+                dimer, answer, card=card, baselines=baselines, profile=chosen, checks=selected
+            )
     findings: list[Finding] = []
     for dimer in wanted:
-        if dimer in refused:
-            findings.append(refused[dimer])
-            continue
-        curve = curves[dimer.name]
-        found = tiers.references(dimer, curve.r, baselines)
-        own = tiers.own_level(card, dimer, _DENSE)
-        case = battery.Case(
-            dimer=dimer,
-            card=card,
-            curve=curve,
-            references=found,
-            constants=tiers.constants(dimer),
-            own_curves=() if isinstance(own, tiers.Unavailable) else own,
-            own_missing=own.reason if isinstance(own, tiers.Unavailable) else "",
-            profile=chosen,
-            repeats=again.get(dimer.name),
-        )
-        references[dimer.name] = _named(
-            found, tiers.own_level(card, dimer, curve.r) if case.own_curves else ()
-        )
-        findings += battery.run(case, selected)
+        findings += [refused[dimer]] if dimer in refused else judged[dimer].findings
     if structure is not None:
         vacuum = {f.dimer: f.value for f in findings if f.check == "compression.barrier"}
+        work.begin(0)
         pushed = embed(
             evaluator,
             structure,
             more=partial(extra, cap=chosen.cap, spacing=_EMBEDDED_SPACING),
-            progress=steps.next(last=True),
+            progress=work,
         )
         findings += [barrier(pair, chosen, vacuum) for pair in pushed.values()]
     peer = battery.PEERS.get(grid) if isinstance(grid, str) else None
-    groups = battery.group_scores(findings)
+    marks = battery.group_scores(findings)
+    found = {dimer: judged[dimer] for dimer in wanted if dimer in judged}
+    curves = {dimer.name: j.curve for dimer, j in found.items()}
     answered = [name for name, curve in curves.items() if np.isfinite(curve.energy).any()]
     return Audit(
         card=card,
@@ -250,15 +201,14 @@ def audit(
             "remembered": _remembered(evaluator),
         },
         curves=curves,
-        references=references,
+        references={dimer.name: j.references for dimer, j in found.items()},
         findings=tuple(findings),
-        score=battery.total_score(groups, chosen.groups),
-        group_scores=groups,
+        score=battery.total_score(marks, chosen.groups),
+        group_scores=marks,
         coverage=len(answered) / len(wanted),
         metrics={} if peer is None else {
-            dimer.name: peer(curves[dimer.name], _label_curve(references, dimer), dimer=dimer)
-            for dimer in wanted
-            if dimer.name in curves
+            dimer.name: peer(j.curve, label_curve(j.references), dimer=dimer)
+            for dimer, j in found.items()
         },
     )  # fmt: skip
 
@@ -272,53 +222,6 @@ def _named_file(path: str | os.PathLike[str]) -> dict[str, str]:
 def _remembered(evaluator: Evaluator) -> int:
     """How many answers were not computed anew."""
     return evaluator.remembered if isinstance(evaluator, CachedEvaluator) else 0
-
-
-def _label_curve(references: Mapping[str, Mapping[str, Curve]], dimer: Dimer) -> Curve | None:
-    """The curve of the labels' level, which is what matbench compares with."""
-    found = references.get(dimer.name, {})
-    return next((c for name, c in found.items() if name.startswith("labels")), None)
-
-
-def _named(
-    found: Mapping[str, Curve], own: tuple[Curve, ...] | tiers.Unavailable
-) -> dict[str, Curve]:
-    """References by name, most telling first: the truth, the labels' level, the rest."""
-    branches = () if isinstance(own, tiers.Unavailable) else own  # the grid lies outside of them
-    several = len(branches) > 1
-    ours = {
-        f"labels: {c.provenance['tier']}{' ' + c.provenance['branch'] if several else ''}": c
-        for c in branches
-    }
-    true = {tier: c for tier, c in found.items() if c.provenance["truth"]}
-    return {**true, **ours, **found}
-
-
-class _Steps:
-    """One progress over several steps, each of which counts from nothing.
-
-    The total is an estimate until the last step: `later` structures are known to come, and as many
-    as `ahead` times those of the present step are expected from the steps it leads to.
-    """
-
-    def __init__(self, progress: Progress | None, later: int, ahead: float) -> None:
-        self.progress = progress
-        self.before, self.total = 0, 0
-        self.later, self.ahead = later, ahead
-
-    def __call__(self, done: int, total: int) -> None:
-        self.total = total
-        if self.progress is not None:
-            expected = self.before + total + self.later + round(self.ahead * total)
-            self.progress(self.before + done, expected)
-
-    def next(self, *, ahead: float = 0.0, last: bool = False) -> _Steps:
-        """Begin another step; what comes later is counted by the last one itself."""
-        self.before += self.total
-        self.total, self.ahead = 0, ahead
-        if last:
-            self.later = 0
-        return self
 
 
 def audit_many(

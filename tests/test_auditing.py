@@ -7,9 +7,12 @@ import broken_models
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ase_probe import Audit, Dimer, audit, audit_many
 from ase_probe.errors import DimerError, InputError, UnknownModelError
+from ase_probe.measuring import groups
 from ase_probe.repeats import PER_DIMER
 
 
@@ -83,19 +86,19 @@ def test_an_energy_only_calculator_loses_its_forces_only():
     assert by_check["robustness.exception"].status == "pass"
 
 
-def test_large_suites_are_evaluated_in_groups(monkeypatch):
-    import ase_probe.scan
-
+@pytest.mark.parametrize(("module", "size"), [("scan", "_AT_ONCE"), ("measuring", "_GROUP")])
+def test_large_suites_are_evaluated_in_groups(monkeypatch, module, size):
     names = ["N2", "O2", "CO", "N2+", "O2++"]
     whole = audit(broken_models.Coulomb(), dimers=names)
-    monkeypatch.setattr(ase_probe.scan, "_AT_ONCE", 1)
+    monkeypatch.setattr(f"ase_probe.{module}.{size}", 1)
     seen = []
     parts = audit(
         broken_models.Coulomb(), dimers=names, progress=lambda *counts: seen.append(counts)
     )
     assert parts.curves == whole.curves
-    assert seen == sorted(seen)
-    assert seen[-1][0] == seen[-1][1]
+    assert list(parts.curves) == list(whole.curves)
+    assert parts.findings == whole.findings
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1][0] == seen[-1][1]
 
 
@@ -246,6 +249,33 @@ def test_the_work_ahead_is_foreseen():
     assert len(seen) > 10
     assert all(abs(total - end) < 0.3 * end for _, total in seen[1:])
     assert all(a[0] <= b[0] for a, b in pairwise(seen))
+
+
+def test_finished_groups_foretell_the_others(monkeypatch):
+    """The first groups of a model full of holes say how many points the later ones need."""
+    monkeypatch.setattr("ase_probe.measuring._GROUP", 4)
+    monkeypatch.setattr("ase_probe.measuring._AHEAD", (0.0, 0.0, 0.0))  # as wrong as can be
+    seen = []
+    audit(
+        broken_models.Pair(),
+        suite="standard",
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    end = seen[-1][1]
+    later = [total for done, total in seen if done > 0.25 * end]
+    assert seen[-1][0] == end
+    assert all(abs(total - end) < 0.15 * end for total in later)
+
+
+@given(count=st.integers(0, 300))
+def test_groups_are_alike_and_lose_nothing(count):
+    dimers = list(range(count))
+    found = list(groups(dimers))
+    assert sorted(d for group in found for d in group) == dimers
+    assert all(0 < len(group) <= 50 for group in found)
+    assert max(map(len, found), default=0) - min(map(len, found), default=0) <= 1
+    for group in found:  # from everywhere in the suite
+        assert all(b - a == len(found) for a, b in pairwise(group))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from ase_probe.report.text_layout import Line
 
 __all__ = ["guarded", "output_options", "progress_bar", "show", "split", "stop", "terminal_width"]
+
+_SPEED_PERIOD = 300.0  # s; several groups of dimers, in each of which the last points are slow
+_REFRESH = 0.5  # s; rich keeps 1,000 updates, which have to cover that period
 
 
 def stop(message: str) -> NoReturn:
@@ -70,9 +74,19 @@ def progress_bar(model: str) -> Iterator[Progress | None]:
         TextColumn("points"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(
+        *columns, console=console, transient=True, speed_estimate_period=_SPEED_PERIOD
+    ) as bar:
         task = bar.add_task(model, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        shown = -_REFRESH
+
+        def show(done: int, total: int) -> None:
+            nonlocal shown
+            if (now := monotonic()) - shown >= _REFRESH or done == total:
+                shown = now
+                bar.update(task, completed=done, total=total)
+
+        yield show
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
