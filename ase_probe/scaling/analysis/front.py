@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ase_probe.errors import InputError
+from ase_probe.scaling.analysis.bootstrap import percentiles
 from ase_probe.scaling.analysis.interval import Interval
 from ase_probe.scaling.analysis.report import Report
 
@@ -89,12 +90,10 @@ def allocation(report: Report) -> Allocation | str:
         if parameters[name].unidentified:
             return f"{parameters[name].symbol} is not identifiable: {parameters[name].unidentified}"
     names = report.fit.law.names
-    drawn = report.drawn[:, [names.index("alpha"), names.index("beta")]]
+    drawn = report.drawn.values[:, [names.index("alpha"), names.index("beta")]]
     best = np.array([[report.fit.values["alpha"], report.fit.values["beta"]]])
-    low, high = np.quantile(_exponents(drawn), report.tails, axis=0)
     N, D, loss = _exponents(best)[0]
-    ends = [Interval(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-    return Allocation(float(N), float(D), float(loss), *ends)
+    return Allocation(float(N), float(D), float(loss), *percentiles(report.fit, _exponents(drawn)))
 
 
 def _exponents(pairs: np.ndarray) -> np.ndarray:

@@ -180,6 +180,12 @@ class Fit:
         predicted, _ = self.law.log_loss(inner, self.x)
         return np.asarray((predicted - value) * np.sqrt(self.cells.count))
 
+    def errors(self, inner: np.ndarray, squares: float) -> np.ndarray:
+        """Return the standard errors (p,) of unbounded parameters, by linear theory."""
+        jacobian = self.law.log_loss(inner, self.x)[1] * np.sqrt(self.cells.count)[:, None]
+        variances = np.diag(np.linalg.pinv(jacobian.T @ jacobian)) * squares
+        return np.asarray(np.sqrt(np.maximum(variances, 0.0) / self.degrees_of_freedom))
+
     def minimise(
         self, start: np.ndarray, value: np.ndarray | None = None, fixed: int | None = None
     ) -> tuple[np.ndarray, float]:

@@ -102,10 +102,7 @@ def _crossing(
 
 def _first_step(fit: Fit, index: int) -> float:
     """About two standard errors of the linear theory; one half where that has none."""
-    jacobian = fit.law.log_loss(fit.inner, fit.x)[1] * np.sqrt(fit.cells.count)[:, None]
-    information = jacobian.T @ jacobian
-    variance = np.linalg.pinv(information)[index, index] * fit.noise**2
-    step = 2 * math.sqrt(max(variance, 0.0))
+    step = 2 * float(fit.errors(fit.inner, fit.squares)[index])
     return step if 1e-12 < step < 1.0 else 0.5
 
 

@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from ase_probe.scaling.analysis import bootstrap
 from ase_probe.scaling.analysis.equivalence import LOSS_MARGIN, Change, loss_change
 from ase_probe.scaling.analysis.interval import Interval
@@ -64,15 +62,14 @@ class Report:
         What may be quoted.
     changes
         Variable -> does the loss change with it at all?
-    drawn, tails
-        Parameters of the bootstrap (repeats, p), and the quantiles that bound its intervals.
+    drawn
+        The bootstrap.
     """
 
     fit: Fit
     parameters: tuple[Parameter, ...]
     changes: Mapping[str, Change]
-    drawn: np.ndarray
-    tails: tuple[float, float]
+    drawn: bootstrap.Drawn
 
     def text(self) -> str:
         """Return the report as lines of text."""
@@ -155,5 +152,4 @@ def analyse(
         parameters=parameters,
         changes={term: loss_change(runs, term, margin) for term in best.law.terms},
         drawn=drawn,
-        tails=bootstrap.tails(best),
     )

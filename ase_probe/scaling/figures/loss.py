@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ase_probe.scaling.analysis.bootstrap import percentiles
 from ase_probe.scaling.analysis.report import Report
 from ase_probe.scaling.figures.style import COLOURS, key, log, panel_legend, panels, sizes
 from ase_probe.scaling.models import LANGUAGE
@@ -83,7 +84,9 @@ def _law(
     N, D = (x, fixed) if variable == "N" else (fixed, x)
     panel.plot(x, fit.predict(N, D), color=colour, lw=0.9)
     drawn = [
-        replace(fit, inner=fit.law.inner(values)).predict(N, D) for values in report.drawn[:_DRAWN]
+        replace(fit, inner=fit.law.inner(values)).predict(N, D)
+        for values in report.drawn.values[:_DRAWN]
     ]
-    low, high = np.quantile(drawn, report.tails, axis=0)
+    band = percentiles(fit, np.array(drawn))
+    low, high = [interval.low for interval in band], [interval.high for interval in band]
     panel.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)

@@ -26,8 +26,9 @@ PRESETS = ("smoke", "laptop", "paper")
 def read_study(source: str | Path) -> list[RunSpec]:
     """Return the runs in the order in which they are wanted, each once.
 
-    A run that fine-tunes stands behind the run it starts from, which is added if the file does not
-    ask for it.
+    All of one seed come before those of the next, so that a sweep that is stopped early has whole
+    rows. A run that fine-tunes stands behind the run it starts from, which is added if the file
+    does not ask for it.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def read_study(source: str | Path) -> list[RunSpec]:
             found += _specs(grid)
         except InputError as wrong:
             raise InputError(f"{source}, grid {number}: {wrong}") from wrong
-    return with_bases(found)
+    return with_bases(sorted(found, key=lambda spec: spec.seed))
 
 
 def with_bases(specs: Iterable[RunSpec]) -> list[RunSpec]:
@@ -82,10 +83,9 @@ def _specs(grid: Mapping[str, Any]) -> Iterator[RunSpec]:
     axes: dict[tuple[str, ...], Any]
     axes = {(name,): value for name, value in grid.items() if name != "shots"}
     axes |= {("shots", name): value for name, value in grid.get("shots", {}).items()}
-    order = sorted(axes, key=lambda name: name != ("seed",))  # stable
-    choices = [axes[name] if isinstance(axes[name], list) else [axes[name]] for name in order]
+    choices = [value if isinstance(value, list) else [value] for value in axes.values()]
     for chosen in product(*choices):
         values: dict[str, Any] = {}
-        for name, value in zip(order, chosen, strict=True):
+        for name, value in zip(axes, chosen, strict=True):
             (values.setdefault("shots", {}) if len(name) == 2 else values)[name[-1]] = value
         yield RunSpec.from_dict(values)

@@ -43,6 +43,13 @@ def test_a_grid_is_a_product_with_whole_seeds_first(study):
     ]
 
 
+def test_whole_seeds_come_first_in_several_grids(study):
+    other = GRID.replace("[8, 16]", "4")
+    assert other != GRID
+    specs = read_study(study(GRID + other))
+    assert [s.seed for s in specs] == [0] * 6 + [1] * 6
+
+
 def test_shots_stand_behind_the_run_they_start_from(study):
     specs = read_study(study(GRID + SHOTS))
     assert len(specs) == len(set(specs)) == 8 * (1 + 3)  # two kinds share the control
