@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from ase_probe.graphs import check_structures, find_pairs, sizes
 from ase_probe.model import Environment, ModelCard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ase import Atoms
 
@@ -175,11 +176,7 @@ class SevenNet(BatchAdapter):
         checkpoint: str | None,
     ) -> SevenNetCalculator:
         """Build the model in plain e3nn; `task` is what the vendor calls modal."""
-        with warnings.catch_warnings():  # e3nn and sevenn script their layers
-            warnings.filterwarnings(
-                "ignore", r"`torch\.jit\.script` is deprecated", DeprecationWarning
-            )
-            import sevenn.train.dataload  # noqa: F401  `forward` needs it; as noisy as the rest
+        with _quiet():
             from sevenn.util import load_checkpoint, pretrained_name_to_path
 
             path = self.checkpoint_file(card, checkpoint)
@@ -229,7 +226,6 @@ class SevenNetCalculator(BatchCalculator):
     def forward(self, structures: Sequence[Atoms], *, stress: bool = False) -> Batch:
         """Evaluate one graph of all; energies are float64 sums of the atomic energies."""
         import torch
-        from sevenn.atom_graph_data import AtomGraphData
 
         check_structures(structures, self.elements)  # the vendor would index with -1
         pairs = find_pairs(structures, float(self.model.cutoff), _vendor_pairs)
@@ -248,13 +244,15 @@ class SevenNetCalculator(BatchCalculator):
         }
         parameter = next(self.model.parameters())
         kinds = {"f": parameter.dtype, "i": torch.int64}
-        data = AtomGraphData(
-            **{
-                name: torch.as_tensor(array, dtype=kinds[array.dtype.kind]).to(parameter.device)
-                for name, array in graph.items()
-            }
-        )
-        if self.task is not None:
+        data: Any = {
+            name: torch.as_tensor(array, dtype=kinds[array.dtype.kind]).to(parameter.device)
+            for name, array in graph.items()
+        }
+        if self.task is not None:  # here a dictionary will not do, and the import takes seconds
+            with _quiet():
+                from sevenn.atom_graph_data import AtomGraphData
+
+            data = AtomGraphData(**data)
             data["data_modality"] = [self.task] * len(structures)
         answer = self.network(data)
         energies, forces, tensor = (
@@ -277,8 +275,17 @@ class SevenNetCalculator(BatchCalculator):
             self.model.set_is_batch_data(False)  # what everybody else's single points expect
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what e3nn and sevenn warn of on import: they script their layers."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", DeprecationWarning)
+        yield
+
+
 def _vendor_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    from sevenn.train.dataload import unlabeled_atoms_to_graph
+    with _quiet():
+        from sevenn.train.dataload import unlabeled_atoms_to_graph
 
     graph = unlabeled_atoms_to_graph(atoms, cutoff, with_shift=True)
     return *graph["edge_index"], graph["pbc_shift"]
