@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from ase_probe.cli.progress import progress_bar
 from ase_probe.cli.shared import (
     guarded,
     output_options,
-    progress_bar,
     show,
     split,
     stop,

@@ -1,24 +1,18 @@
-"""What several commands need: ending with a sentence, lists, a progress bar, showing a report."""
+"""What several commands need: ending with a sentence, lists, showing a report."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from time import monotonic
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
-    from ase_probe.engine import Progress
     from ase_probe.report.text_layout import Line
 
-__all__ = ["guarded", "output_options", "progress_bar", "show", "split", "stop", "terminal_width"]
-
-_SPEED_PERIOD = 300.0  # s; several groups of dimers, in each of which the last points are slow
-_REFRESH = 0.5  # s; rich keeps 1,000 updates, which have to cover that period
+__all__ = ["guarded", "output_options", "show", "split", "stop", "terminal_width"]
 
 
 def stop(message: str) -> NoReturn:
@@ -49,44 +43,6 @@ def guarded(call: Callable[[], Any], debug: bool) -> Any:
 def split(lists: Any) -> list[str]:
     """Items of comma-separated lists."""
     return [item.strip() for text in lists for item in text.split(",") if item.strip()]
-
-
-@contextmanager
-def progress_bar(model: str) -> Iterator[Progress | None]:
-    """Show a progress bar on a terminal, nothing in a pipe."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    if not sys.stderr.isatty():  # FORCE_COLOR makes rich take a pipe for a terminal
-        yield None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("points"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, speed_estimate_period=_SPEED_PERIOD
-    ) as bar:
-        task = bar.add_task(model, total=None)
-        shown = -_REFRESH
-
-        def show(done: int, total: int) -> None:
-            nonlocal shown
-            if (now := monotonic()) - shown >= _REFRESH or done == total:
-                shown = now
-                bar.update(task, completed=done, total=total)
-
-        yield show
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
