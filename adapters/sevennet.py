@@ -228,7 +228,7 @@ class SevenNetCalculator(BatchCalculator):
         import torch
 
         check_structures(structures, self.elements)  # the vendor would index with -1
-        pairs = find_pairs(structures, float(self.model.cutoff), _vendor_pairs)
+        pairs = find_pairs(structures, float(self.model.cutoff), _pairs)
         counts = sizes(structures)
         owner = np.repeat(np.arange(len(counts)), counts)
         numbers = np.concatenate([atoms.numbers for atoms in structures])
@@ -283,12 +283,14 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _vendor_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    with _quiet():
-        from sevenn.train.dataload import unlabeled_atoms_to_graph
+def _pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the vendor takes its pairs from, without the packages that its graphs import."""
+    from matscipy.neighbours import neighbour_list
 
-    graph = unlabeled_atoms_to_graph(atoms, cutoff, with_shift=True)
-    return *graph["edge_index"], graph["pbc_shift"]
+    whole = atoms.copy()
+    whole.cell = atoms.cell.complete()  # a cell of no volume is refused
+    i, j, images = neighbour_list("ijS", whole, cutoff)
+    return i, j, images
 
 
 def _to_double(model: Any) -> None:

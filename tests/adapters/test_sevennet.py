@@ -269,3 +269,27 @@ def test_cuda_agrees_with_the_cpu(dtype, tolerance):
     expected = adapter.evaluate(load(dtype=dtype), batch)
     assert energies == pytest.approx(expected[0], abs=tolerance)
     assert np.concatenate(forces) == pytest.approx(np.concatenate(expected[1]), abs=tolerance)
+
+
+def test_pairs_are_ases():
+    from ase.neighborlist import primitive_neighbor_list
+
+    from adapters.sevennet import _pairs
+
+    more = {
+        "chain in an incomplete cell": Atoms("H2", [[0, 0, 0], [1, 0, 0]], cell=[3, 0, 0]),
+        "outside of its cell": Atoms("H2", [[50, 0, 0], [50, 7, 1]], cell=[4, 4, 4], pbc=True),
+        "cluster": bulk("Cu", cubic=True) * (3, 3, 3),
+    }
+    more["chain in an incomplete cell"].pbc = (True, False, False)
+    more["cluster"].pbc = False
+    more["cluster"].cell = np.zeros((3, 3))
+    for name, atoms in {**structures(), **more}.items():
+        expected = primitive_neighbor_list(
+            "ijS", atoms.pbc, atoms.cell.complete(), atoms.positions, 5.0
+        )
+        ours, ases = (
+            sorted(map(tuple, np.column_stack(found).tolist()))
+            for found in (_pairs(atoms, 5.0), expected)
+        )
+        assert ours == ases, name
