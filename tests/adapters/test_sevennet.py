@@ -274,7 +274,7 @@ def test_cuda_agrees_with_the_cpu(dtype, tolerance):
 def test_pairs_are_ases():
     from ase.neighborlist import primitive_neighbor_list
 
-    from adapters.sevennet import _pairs
+    from ase_probe.adapters.sevennet import _pairs
 
     more = {
         "chain in an incomplete cell": Atoms("H2", [[0, 0, 0], [1, 0, 0]], cell=[3, 0, 0]),
