@@ -228,6 +228,8 @@ def report(
     """Report on the runs in FOLDER, however many there are: verdicts, tables, laws, figures."""
     if figures and out is None:
         stop("--figure needs --out: say where figures go.")
+    if out is not None and out.resolve() == folder.resolve():
+        stop(f"--out is {folder}, where the runs lie; give another folder.")
     summary = guarded(lambda: _summary(folder, study, labels), debug)
     if summary is None:
         sys.exit(2)

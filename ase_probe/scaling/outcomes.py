@@ -114,6 +114,8 @@ class Outcomes:
     repulsive
         (d) Fraction, by length, of the wall where dE/dr < 0; the wall ends at the labels' r_e, so
         it is defined for every model.
+    own_wall
+        The same for the wall that ends at the model's own minimum; `None` without a well.
     slope_from
         What (d) was read from: ``forces`` or ``energies``.
     log10_rmse
@@ -132,6 +134,7 @@ class Outcomes:
     D_e_error_atoms: float | None
     inner_wall: float | None
     repulsive: float
+    own_wall: float | None
     slope_from: str
     log10_rmse: float
     reasons: Mapping[str, str]
@@ -182,8 +185,11 @@ def outcomes(curve: Curve, labels: Curve, criteria: Criteria = CRITERIA) -> Outc
     deep, labels_deep = _depths(curve, well, reasons), _depths(labels, target, {})
     rmse = _rmse(curve, labels, target.r_e, criteria, reasons)
     repulsive, slope_from = _repulsive(curve, criteria.wall_from, target.r_e, reasons)
+    own_wall = None
     if well is None:
         reasons["r_e_error"] = "there is no well"
+    else:
+        own_wall = _repulsive(curve, criteria.wall_from, well.r_e, {})[0]
     return Outcomes(
         well=well is not None,
         r_e=None if well is None else well.r_e,
@@ -194,6 +200,7 @@ def outcomes(curve: Curve, labels: Curve, criteria: Criteria = CRITERIA) -> Outc
         D_e_error_atoms=_distance(deep[1], labels_deep[1]),
         inner_wall=None if well is None else _inner_wall(curve, well),
         repulsive=repulsive,
+        own_wall=own_wall,
         slope_from=slope_from,
         log10_rmse=math.log10(rmse) if rmse > 0 else -math.inf,
         reasons=reasons,

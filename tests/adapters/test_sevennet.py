@@ -273,7 +273,6 @@ def test_cuda_agrees_with_the_cpu(dtype, tolerance):
 
 def test_pairs_are_ases():
     from ase.neighborlist import primitive_neighbor_list
-
     from ase_probe.adapters.sevennet import _pairs
 
     more = {

@@ -104,6 +104,9 @@ def test_report_of_one_figure(swept, tmp_path):
     assert done.exit_code == 0, done.output
     assert {path.name for path in tmp_path.iterdir()} == {"front.svg", "front.png"}
     assert scaling("report", folder / "out", "--figure", "front").exit_code == 2
+    among_runs = scaling("report", folder / "out", "--out", folder / "out")
+    assert among_runs.exit_code == 2
+    assert "where the runs lie" in among_runs.output
 
 
 def test_a_folder_belongs_to_one_study(swept):

@@ -146,3 +146,15 @@ def test_another_bond_takes_other_criteria() -> None:
 
 def test_every_measure_is_a_column() -> None:
     assert set(outcomes(LABELS, LABELS).row()) == set(MEASURES)
+
+
+@pytest.mark.parametrize("shift", [-0.15, 0.0, 0.3])
+def test_a_curve_of_the_right_shape_in_the_wrong_place_has_its_own_wall(shift):
+    """A minimum too far in or out is an error of r_e, not of the wall inside it."""
+    moved = outcomes(made(morse(R - shift)), LABELS)
+    assert moved.own_wall == pytest.approx(1.0, abs=0.02)
+    assert moved.well
+
+
+def test_no_well_no_wall_of_its_own():
+    assert outcomes(made(-R), LABELS).own_wall is None

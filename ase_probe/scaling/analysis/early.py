@@ -58,6 +58,9 @@ ESTIMATORS = {"TSE": tse, "TSE-E": tse_e, "TSE-EMA": tse_ema}
 """Name -> function of (losses, epochs)."""
 
 
+_FEWEST = 8
+
+
 @dataclass(frozen=True)
 class Correlation:
     """Rank correlation of an early estimate with the final loss.
@@ -98,11 +101,13 @@ def rank_correlation(
     Raises
     ------
     InputError
-        Fewer than four runs, or runs that do not differ.
+        Fewer than eight runs, whose interval would be too narrow, or runs that do not differ.
     """
     x, y = (_last_place(np.asarray(values, dtype=float)) for values in (estimate, final))
-    if x.shape != y.shape or x.ndim != 1 or len(x) < 4:
-        raise InputError(f"Give both numbers of at least four runs; got {x.shape} and {y.shape}.")
+    if x.shape != y.shape or x.ndim != 1 or len(x) < _FEWEST:
+        raise InputError(
+            f"Give both numbers of at least {_FEWEST} runs; got {x.shape} and {y.shape}."
+        )
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         raise InputError("All runs have the same value, so there is no order to compare.")
     random = np.random.default_rng(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def table(results: Iterable[RunResult], kind: str = "unrestricted") -> Runs:
     ----------
     results
         Finished runs of one model, without or with one and the same set of shots. Language models
-        have no curves and get no outcomes.
+        have no curves and get no outcomes; runs that diverged get NaN.
     kind
         Curve of the labels to compare with.
 
@@ -88,8 +89,10 @@ def table(results: Iterable[RunResult], kind: str = "unrestricted") -> Runs:
             f"A table holds runs of one model with one set of shots; got {len(kinds)} kinds. "
             "Choose by result.spec.model, .layers and .shots."
         )
-    have_curves = all("H2" in result.curves for result in chosen)
-    rows = [h2_outcomes(result, kind).row() for result in chosen] if have_curves else []
+    none = dict.fromkeys(MEASURES, math.nan)
+    rows = [h2_outcomes(r, kind).row() if "H2" in r.curves else none for r in chosen]
+    if not any("H2" in result.curves for result in chosen):
+        rows = []
     return Runs(
         N=np.array([result.parameters for result in chosen]),
         D=np.array([result.spec.molecules for result in chosen]),

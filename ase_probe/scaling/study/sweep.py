@@ -154,9 +154,17 @@ def read_results(out: str | Path) -> list[RunResult]:
     Raises
     ------
     InputError
-        A file is no result of a run.
+        A file is no result of a run, or one of another version's recipe.
     """
-    return [RunResult.load(path) for path in sorted(Path(out).glob("*.json"))]
+    found = []
+    for path in sorted(Path(out).glob("*.json")):
+        found.append(RunResult.load(path))
+        if path.stem != found[-1].spec.key():
+            raise InputError(
+                f"{path} was trained by another version's recipe, or renamed; remove it, or start "
+                "in another folder."
+            )
+    return found
 
 
 class _Sweep:

@@ -77,15 +77,23 @@ _TOGETHER = {
     "H2.",
     ("yes", "yes"): "Size did not bring the shape, H2 geometries did. Whether H2 itself was needed "
     "is not decided by the control.",
+    ("yes", "no", "yes"): "Size did not bring the shape and H2 geometries did not, but other "
+    "stretched and compressed bonds did. That is odd: look at the curves before believing it.",
     ("yes", "no"): "Neither size nor H2 geometries brought the shape, by this recipe of "
     "fine-tuning.",
+    ("no", "yes", "no"): "At some sizes models have the shape from stable molecules alone; in the "
+    "cell that was fine-tuned it took H2 geometries.",
+    ("no", "yes", "yes"): "At some sizes models have the shape from stable molecules alone; in the "
+    "cell that was fine-tuned stretched and compressed geometries brought it, with or without H2 "
+    "among them.",
     ("no", "yes"): "At some sizes models have the shape from stable molecules alone; in the cell "
-    "that was fine-tuned it took H2 geometries.",
-    (
-        "no",
-        "no",
-    ): "At some sizes models have the shape from stable molecules alone; in the cell that "
-    "was fine-tuned H2 geometries did not bring it.",
+    "that was fine-tuned H2 geometries brought it. Whether H2 itself was needed is not decided by "
+    "the control.",
+    ("no", "no", "yes"): "At some sizes models have the shape from stable molecules alone; in the "
+    "cell that was fine-tuned H2 geometries did not bring it, but other stretched and compressed "
+    "bonds did. That is odd: look at the curves before believing it.",
+    ("no", "no"): "At some sizes models have the shape from stable molecules alone; in the cell "
+    "that was fine-tuned H2 geometries did not bring it.",
 }
 """Verdicts on (1), (2) and, where it matters, the control -> what they say together."""
 

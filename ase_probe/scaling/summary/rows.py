@@ -26,7 +26,7 @@ SHAPE = (
 
 def shape(found: Outcomes) -> bool:
     """Has a curve the shape of a bond: a well, and a wall that repels?"""
-    return found.well and found.repulsive >= REPELS
+    return found.own_wall is not None and found.own_wall >= REPELS
 
 
 def accurate(found: Outcomes) -> bool:

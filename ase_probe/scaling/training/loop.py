@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 
-from ase_probe.errors import EvaluationError
 from ase_probe.scaling.training import store
 from ase_probe.scaling.training.plan import STOPPING, Plan
 from ase_probe.scaling.training.task import Task
@@ -47,6 +46,8 @@ class History:
         Sum of the training losses of the block that is not over.
     seconds
         CPU time, s.
+    diverged
+        Was the last loss no number?
     """
 
     step: int = 0
@@ -56,6 +57,7 @@ class History:
     since: int = 0
     running: float = 0.0
     seconds: float = 0.0
+    diverged: bool = False
 
 
 def fit(
@@ -84,8 +86,6 @@ def fit(
 
     Raises
     ------
-    EvaluationError
-        The loss is no longer a finite number.
     ModelLoadError
         The checkpoint cannot be read.
     """
@@ -120,6 +120,8 @@ def fit(
             running = torch.zeros_like(running)
             if history.since == 0 and plan.best:
                 best = copy.deepcopy(model.state_dict())
+            if history.diverged:
+                break
             schedule.after_block(history.step, history.validation_losses[-1])
         if checkpoint is not None and time.monotonic() - saved >= checkpoint_every:
             history.running, history.seconds = float(running), time.process_time() - cpu
@@ -139,11 +141,7 @@ def _look(history: History, task: Task, model: torch.nn.Module, loss: float) -> 
     """Close a block: keep its training loss, and the validation loss behind it."""
     model.eval()
     validation = task.validate(model)
-    if not (math.isfinite(loss) and math.isfinite(validation)):
-        raise EvaluationError(
-            f"Training diverged before step {history.step}: the training loss is {loss}, the "
-            f"validation loss {validation}. Lower learning_rate or clip."
-        )
+    history.diverged = not (math.isfinite(loss) and math.isfinite(validation))
     history.train_losses.append(loss * task.scale)
     history.validation_losses.append(validation)
     history.since += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from ase_probe.scaling.models import LANGUAGE, build, require
 from ase_probe.scaling.training.plan import Plan
 from ase_probe.scaling.training.result import RunResult, paths
 from ase_probe.scaling.training.spec import RunSpec
+from ase_probe.scaling.training.task import Tested
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +39,9 @@ def train(
     progress: Progress | None = None,
 ) -> RunResult:
     """Train one network, or read its result if it is there.
+
+    A training that diverged is a result as well: its losses are NaN, and there are no weights and
+    no curves.
 
     Parameters
     ----------
@@ -62,8 +67,6 @@ def train(
         A package of the extra ``scaling`` is missing.
     DeviceError
         The device is not there.
-    EvaluationError
-        The training diverged.
     """
     files = paths(Path(out), spec)
     if files["result"].exists():
@@ -88,8 +91,11 @@ def train(
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
-    tested, validation = made.test(model), made.validate(model)
-    potential.save(files["weights"], model, spec, made.facts())
+    tested, validation, found = Tested(math.nan), math.nan, {}
+    if not history.diverged:
+        tested, validation = made.test(model), made.validate(model)
+        potential.save(files["weights"], model, spec, made.facts())
+        found = _curves(spec, files["weights"], device)
     result = RunResult(
         spec=spec,
         parameters=_size(spec, model),
@@ -102,7 +108,7 @@ def train(
         block=plan.block,
         steps=history.step,
         seconds=history.seconds,
-        curves=_curves(spec, files["weights"], device),
+        curves=found,
         environment=_environment(device, torch.get_num_threads()),
     )
     result.save(Path(out))
@@ -120,12 +126,12 @@ def _model(spec: RunSpec, task: Any, out: Path) -> torch.nn.Module:
         weights = paths(out, spec.base)["weights"]
         if not weights.exists():
             raise InputError(
-                f"{spec.label} fine-tunes {spec.base.label}, which {out} does not hold; train that "
-                "one first."
+                f"{spec.label} fine-tunes {spec.base.label}, whose weights {out} does not hold; "
+                "train that one first, unless it diverged."
             )
         return load(weights).model
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
-        torch.manual_seed(spec.seed)
+        torch.manual_seed(spec.start)
         if spec.model in LANGUAGE:
             from ase_probe.scaling.models import chemgpt
 

@@ -37,7 +37,11 @@ def _energies(spec: RunSpec, device: str) -> Task:
 
     molecules = _all_of_qm9()
     parts = split(
-        molecules.names, spec.molecules, seed=spec.seed, validation=spec.validation, test=spec.test
+        molecules.names,
+        spec.molecules,
+        seed=spec.choice,
+        validation=spec.validation,
+        test=spec.test,
     )
     taught: Molecules | None = None
     if spec.shots is not None and spec.shots.k:
@@ -56,7 +60,7 @@ def _language(spec: RunSpec, device: str) -> Task:
     from ase_probe.scaling.models.tokens import LONGEST, MOSES
     from ase_probe.scaling.training.language import Language
 
-    texts = moses(spec.molecules, seed=spec.seed, validation=spec.validation, test=spec.test)
+    texts = moses(spec.molecules, seed=spec.choice, validation=spec.validation, test=spec.test)
     return Language(
         spec,
         texts.training,

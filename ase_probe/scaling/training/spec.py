@@ -16,7 +16,7 @@ __all__ = ["KINDS", "RECIPE", "RunSpec", "Shots"]
 KINDS = ("with-h2", "without-h2")
 """Kinds of shots: with geometries of H2, and with bonds of other molecules only."""
 
-RECIPE = 1
+RECIPE = 2
 """Part of every key: raise it when the same spec would train another model."""
 
 
@@ -69,7 +69,8 @@ class RunSpec:
     molecules
         Size of the training set, the D of scaling laws.
     seed
-        Of the initial weights, of the choice of molecules and of their order.
+        Of the initial weights, of the choice of molecules and of their order. Each width has its
+        own molecules, those of a smaller D among those of a larger one; each run its own weights.
     batch
         Molecules per step.
     steps, epochs
@@ -138,6 +139,16 @@ class RunSpec:
         return None if self.shots is None else replace(self, shots=None)
 
     @property
+    def choice(self) -> int:
+        """What decides the choice of molecules: the same for all D, so that they are nested."""
+        return _number(self.model, self.width, self.seed)
+
+    @property
+    def start(self) -> int:
+        """What decides the initial weights."""
+        return _number(self.model, self.width, self.seed, self.molecules)
+
+    @property
     def label(self) -> str:
         """For people: ``schnet w50 D1000 seed 0, 10 shots with-h2``."""
         text = f"{self.model} w{self.width} D{self.molecules} seed {self.seed}"
@@ -158,6 +169,15 @@ class RunSpec:
             A key that is unknown or missing, a value that makes no sense.
         """
         return _read(cls, {**values, "shots": _shots(values.get("shots"))})
+
+
+def _number(*parts: str | int) -> int:
+    """A number below 2³² by which runs that share a seed do not share what is drawn with it.
+
+    Runs that shared their weights or molecules would not be independent, and the intervals of the
+    analysis count on that.
+    """
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
 def _shots(values: Mapping[str, Any] | None) -> Shots | None:

@@ -47,14 +47,14 @@ def test_unrelated_numbers_have_an_interval_around_zero() -> None:
 
 
 def test_diverged_runs_come_last() -> None:
-    final = [1.0, 2.0, 3.0, 4.0, np.nan]
-    last, first = [1.0, 2.0, 3.0, 4.0, np.inf], [1.0, 2.0, 3.0, 4.0, 0.0]
+    seven = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+    final, last, first = [*seven, np.nan], [*seven, np.inf], [*seven, 0.0]
     assert rank_correlation(last, final, repeats=49).spearman == pytest.approx(1.0)
-    assert rank_correlation(first, final, repeats=49).spearman < 0.1
+    assert rank_correlation(first, final, repeats=49).spearman < 0.5
 
 
 def test_too_few_or_equal_runs_are_refused() -> None:
-    with pytest.raises(InputError, match="at least four"):
+    with pytest.raises(InputError, match="at least 8 runs"):
         rank_correlation([1.0, 2.0], [1.0, 2.0])
     with pytest.raises(InputError, match="no order"):
-        rank_correlation([1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0])
+        rank_correlation([1.0] * 8, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])

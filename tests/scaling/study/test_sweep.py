@@ -43,6 +43,14 @@ def test_what_is_done_is_skipped(tmp_path):
     assert sorted(read_results(tmp_path), key=lambda r: r.spec.seed) == study.results
 
 
+def test_results_of_another_recipe_are_not_mixed_in(tmp_path, monkeypatch):
+    run_study(SPECS, tmp_path, train=Fake())
+    monkeypatch.setattr("ase_probe.scaling.training.spec.RECIPE", 0)
+    run_study(SPECS[:1], tmp_path, train=Fake())  # trains again, by the other recipe
+    with pytest.raises(InputError, match="another version's recipe"):
+        read_results(tmp_path)
+
+
 def test_a_failure_is_reported_and_the_rest_goes_on(tmp_path):
     tuned = spec(seed=1, shots=SHOTS)
     study = run_study([SPECS[0], tuned, SPECS[2]], tmp_path, train=Fake(1))

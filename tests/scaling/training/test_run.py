@@ -9,7 +9,7 @@ pytest.importorskip("torch_geometric")
 import numpy as np  # noqa: E402
 from scaling.synthetic import spec, task_of  # noqa: E402
 
-from ase_probe.errors import EvaluationError, InputError, ModelLoadError  # noqa: E402
+from ase_probe.errors import InputError, ModelLoadError  # noqa: E402
 from ase_probe.scaling.training import curves, run, store  # noqa: E402
 from ase_probe.scaling.training.result import RunResult, paths  # noqa: E402
 from ase_probe.scaling.training.spec import Shots  # noqa: E402
@@ -120,10 +120,27 @@ def test_shots_are_learnt_beside_the_replay(tmp_path):
     assert errors[wanted] < 0.5 * errors[control]
 
 
-def test_a_diverged_run_raises(tmp_path):
-    with pytest.raises(EvaluationError, match="Lower learning_rate"):
-        train(spec(learning_rate=1e30, clip=1e30), tmp_path)
-    assert not list(tmp_path.glob("*.json"))
+def test_a_diverged_run_is_a_result(tmp_path):
+    wanted = spec(learning_rate=1e30, clip=1e30)
+    found = train(wanted, tmp_path)
+    assert math.isnan(found.test_loss)
+    assert math.isnan(found.validation_loss)
+    assert found.curves == {}
+    assert found.steps < 24 or not math.isfinite(found.validation_losses[-1])
+    assert not paths(tmp_path, wanted)["weights"].exists()
+    assert train(wanted, tmp_path).steps == found.steps  # read, not trained again
+    with pytest.raises(InputError, match="unless it diverged"):
+        train(replace(wanted, shots=SHOTS), tmp_path)
+
+
+def test_runs_of_one_seed_share_neither_weights_nor_molecules():
+    """The analysis takes runs for independent."""
+    small, large, wide = spec(molecules=10), spec(molecules=20), spec(width=16)
+    assert small.choice == large.choice  # nested sets
+    assert small.start != large.start
+    assert wide.choice != spec().choice
+    assert wide.start != spec().start
+    assert spec(seed=1).choice != spec().choice
 
 
 def test_damaged_files_are_named(tmp_path):

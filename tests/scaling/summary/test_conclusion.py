@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from ase_probe.scaling.summary.claims import Statement, conclusion
+
+CLAIMS = ("stable-only", "with-h2", "without-h2")
+
+
+def said(*verdicts: str) -> str:
+    return conclusion([
+        Statement(claim=claim, subject="schnet", verdict=verdict, provisional=False, reasons=())
+        for claim, verdict in zip(CLAIMS, verdicts, strict=True)
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("verdicts", list(product(["yes", "no"], repeat=3)))
+def test_every_outcome_has_a_sentence_that_knows_the_control(verdicts: tuple[str, ...]) -> None:
+    sentence = said(*verdicts)
+    assert "cannot be read together" not in sentence
+    other_bonds_do = (
+        "with or without H2" in sentence or "other stretched and compressed bonds did." in sentence
+    )
+    assert other_bonds_do == (verdicts[2] == "yes")
+
+
+def test_an_undecided_control_is_said() -> None:
+    for first in ("yes", "no"):
+        assert "not decided by the control" in said(first, "yes", "undecided")
