@@ -169,3 +169,30 @@ def test_the_wavefunction_tier_against_experiment():
     assert depth < 0.10
     assert position < 0.01
     assert wavenumber < 40.0
+
+
+def test_omegab97m_v_against_experiment():
+    """Twenty pairs; those with certain constants lie where the functional is known to lie."""
+    named = (
+        "H2 N2 O2 F2 Cl2 P2 S2 CO NO HF HCl LiH OH NH CH SiO CS LiF NaCl Ar2"  # what labels need
+    )
+    shipped = {p.stem for p in FILES if p.parent.name == "dft-wb97m-v"}
+    assert {Dimer.parse(name).name for name in named.split()} <= shipped
+    off = []
+    for name in sorted(shipped):
+        dimer = Dimer.parse(name)
+        known, found = constants(dimer), bond(dimer, TIERS["dft:wb97m-v"])
+        assert not isinstance(found, Unavailable), dimer
+        assert known is not None
+        if not known.uncertain and known.D_e > 0.2:
+            off.append(
+                (
+                    abs(found.D_e - known.D_e_without_spin_orbit),
+                    abs(found.r_e - known.r_e),
+                    abs(found.omega_e - known.omega_e),
+                )
+            )
+    depth, position, wavenumber = np.mean(off, axis=0)
+    assert depth < 0.08
+    assert position < 0.012
+    assert wavenumber < 80.0
