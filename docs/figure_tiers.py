@@ -198,7 +198,7 @@ def functionals(panels: list[Axes]) -> None:
 def depths(panel: Axes, tiers: tuple[str, ...]) -> None:
     """Deviation of D_e from experiment, dimer by dimer."""
     colours = {"wavefunction": BLACK, "dft:pbe": BLUE, "dft:r2scan": GREEN, "dft:wb97m-v": RED}
-    names = []
+    names, drawn = [], set()
     for dimer in suite("standard"):
         known = constants(dimer)
         if known is None or known.uncertain or known.D_e < 0.2 or not dimer.electrons:
@@ -213,7 +213,8 @@ def depths(panel: Axes, tiers: tuple[str, ...]) -> None:
         for tier, error in errors.items():
             panel.plot(error, len(names), "o", color=colours[tier], ms=5)
         names.append(subscript(dimer.name))
-    for tier in tiers:
+        drawn |= set(errors)
+    for tier in filter(drawn.__contains__, tiers):
         panel.plot([], [], "o", color=colours[tier], label=tier)
     panel.axvline(0.0, color="#bbbbbb", lw=0.8, zorder=0)
     panel.set_yticks(range(len(names)), names, fontsize=8.5)
