@@ -19,14 +19,14 @@ REPELS = 1.0 - MEASURES["repulsive"].margin
 
 SHAPE = (
     "a minimum between 0.5 and 1.2 Å, more than 0.5 eV deep, with at least "
-    f"{100 * REPELS:.0f} % of the wall inside it repelling"
+    f"{100 * REPELS:.0f} % of the way from 0.2 Å to the labels' r_e repelling"
 )
 """What "qualitatively right" means here, in words."""
 
 
 def shape(found: Outcomes) -> bool:
     """Has a curve the shape of a bond: a well, and a wall that repels?"""
-    return found.own_wall is not None and found.own_wall >= REPELS
+    return found.well and found.repulsive >= REPELS
 
 
 def accurate(found: Outcomes) -> bool:
