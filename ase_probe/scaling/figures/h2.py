@@ -89,7 +89,9 @@ def _shots(panel: Axes, tables: Sequence[ShotTable], kind: str) -> None:
 
 
 def _curve(panel: Axes, row: Row, **look: Any) -> None:
-    """Draw a network's curve, counted from its energy at the largest distance."""
+    """Draw a network's curve, counted from its energy at the largest distance, if it has one."""
+    if row.h2 is None:  # it diverged; tables and verdicts say so
+        return
     curve = h2_curve(row.result.curves)
     energy = curve.energy - curve.energy[-1]
     panel.plot(curve.r, np.where(np.isfinite(energy), energy, np.nan), lw=0.8, **look)

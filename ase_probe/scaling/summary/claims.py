@@ -151,9 +151,11 @@ def stable_only(family: Family) -> Statement:
     ]
     lenient = [r.h2.own_wall is not None and r.h2.own_wall >= REPELS for r in rows if r.h2]
     reasons.append(
-        f"Counting the wall only up to each model's own minimum, and no matter how low it is, "
+        "Counting the wall only up to each model's own minimum, and no matter how low it is, "
         f"{sum(lenient)} would have it."
     )
+    if family.diverged:
+        reasons.append(f"{family.diverged} runs diverged and are left out.")
     if by_well != verdict:
         words = {
             "yes": "the claim would reproduce",
@@ -198,6 +200,8 @@ def after_shots(table: ShotTable, kind: str) -> Statement:
         f"k = {last.k}: {there} of {n} runs have the shape, {last.accurate} with r_e and D_e "
         f"right; {last.wells} have a well."
     ]
+    if last.diverged:
+        reasons.append(f"{last.diverged} of these diverged and count as without the shape.")
     if control:
         before, of = control[0].shapes, len(control[0].rows)
         reasons.append(

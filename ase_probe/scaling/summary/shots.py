@@ -44,6 +44,11 @@ class Shots:
     planned: int | None
 
     @property
+    def diverged(self) -> int:
+        """Runs without curves, because their training diverged."""
+        return sum(row.h2 is None for row in self.rows)
+
+    @property
     def wells(self) -> int:
         """Runs with a well."""
         return sum(row.h2.well for row in self.rows if row.h2)

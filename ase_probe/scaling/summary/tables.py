@@ -92,6 +92,7 @@ def shots_table(table: ShotTable) -> Table:
     rows = []
     for shots in table.table:
         done = str(len(shots.rows)) + ("" if shots.planned is None else f" of {shots.planned}")
+        done += f", {shots.diverged} diverged" if shots.diverged else ""
         line = [shots.kind, str(shots.k), done]
         line += ["–"] * 3 if not shots.rows else [
             *map(str, (shots.wells, shots.shapes, shots.accurate))

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -136,6 +137,26 @@ def test_a_run_that_diverged_is_left_out_and_said(specs):
     said = text(summarise(done, specs, repeats=9))
     assert "1 runs diverged and are left out" in said
     assert "6 cells, 17 runs" in said
+
+
+def test_diverged_runs_have_no_curves_and_are_said(specs, tmp_path):
+    """As `train` leaves them behind: without a loss, an error and curves."""
+    pytest.importorskip("matplotlib")
+    from ase_probe.scaling.figures import write_figures
+
+    done = results(specs)
+    gone = {"test_loss": math.nan, "validation_loss": math.nan, "test_mae": None, "curves": {}}
+    stable = next(i for i, r in enumerate(done) if r.spec.model == "schnet" and not r.spec.shots)
+    most = max(r.spec.shots.k for r in done if r.spec.shots)
+    tuned = next(i for i, r in enumerate(done) if r.spec.shots and r.spec.shots.k == most)
+    for place in (stable, tuned):
+        done[place] = replace(done[place], **gone)
+    summary = summarise(done, specs, repeats=9)
+    first, *after = summary.statements
+    assert "1 runs diverged and are left out." in first.reasons
+    assert any("1 of these diverged" in reason for one in after for reason in one.reasons)
+    assert "1 diverged" in text(summary)
+    assert "h2" in write_figures(summary, tmp_path, ())
 
 
 def test_json_holds_no_number_that_the_design_does_not_identify(specs):
