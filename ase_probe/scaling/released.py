@@ -38,7 +38,7 @@ TRAINING_SETS: Mapping[str, tuple[int, str]] = MappingProxyType(
 """Training set as cards name it -> structures in it, and where that is stated (all four also in
 https://github.com/janosh/matbench-discovery, data/datasets.yml)."""
 
-_STATED = re.compile(r"(\d[\d ]*\d|\d) (million )?(?:molecular fragments|structures)")
+_STATED = re.compile(r"(\d[\d ]*(?:\.\d+)?) (million )?(?:molecular fragments|structures)")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def structures(card: ModelCard) -> int | str:
         return "the card names no training data"
     stated = _STATED.search(data)
     if stated:
-        return int(stated[1].replace(" ", "")) * (1_000_000 if stated[2] else 1)
+        return round(float(stated[1].replace(" ", "")) * (1_000_000 if stated[2] else 1))
     if data in TRAINING_SETS:
         return TRAINING_SETS[data][0]
     return f"the card does not say how many structures {data} has"

@@ -19,6 +19,7 @@ from ase_probe.scaling.released import TRAINING_SETS, describe, lines, main, str
         ("MatQ, 114 445 structures", 114_445),
         ("MatterSim (not published), 3 million structures", 3_000_000),
         ("4 million molecular fragments (10.5281/zenodo.14779793)", 4_000_000),
+        ("MPtrj, 1.58 million structures", 1_580_000),
         ("ANI-1x, a subset of 991 735 structures", 991_735),
     ],
 )

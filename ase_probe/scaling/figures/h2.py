@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,17 +33,32 @@ _TITLES = {"without-h2": "shots without H2", "with-h2": "shots with H2"}
 
 
 def draw(summary: Summary) -> Figure | None:
-    """Draw one row of three panels for every potential; `None` without any curve."""
-    families = [family for family in summary.families if family.judged]
-    if not families:
+    """Draw three panels for every potential, and two for every further fine-tuned cell of it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or None
+        `None` without any curve.
+    """
+    lines = [
+        (family, i, table)
+        for family in summary.families
+        if family.judged
+        for i, table in enumerate(
+            [table for table in summary.shots if table.family == family.name] or [None]
+        )
+    ]
+    if not lines:
         return None
-    figure, axes = panels(len(families), 3, height=2.5)
+    figure, axes = panels(len(lines), 3, height=2.5)
     handles: dict[str, Any] = {}
-    for line, family in zip(axes, families, strict=True):
-        _stable(line[0], family)
-        tables = [table for table in summary.shots if table.family == family.name]
-        for panel, kind in zip(line[1:], _TITLES, strict=True):
-            _shots(panel, tables, kind)
+    for (stable, *shots), (family, i, table) in zip(axes, lines, strict=True):
+        if i == 0:
+            _stable(stable, family)
+        else:
+            empty(stable, "as above")
+        for panel, kind in zip(shots, _TITLES, strict=True):
+            _shots(panel, table, kind)
     for panel in axes.flat:
         if panel.axison:
             handles |= _frame(panel)
@@ -66,20 +80,18 @@ def _stable(panel: Axes, family: Family) -> None:
     panel_legend(panel, handles, "upper right")
 
 
-def _shots(panel: Axes, tables: Sequence[ShotTable], kind: str) -> None:
+def _shots(panel: Axes, table: ShotTable | None, kind: str) -> None:
     """Colour tells k; grey is the control."""
-    chosen = [table for table in tables if any(s.rows for s in table.of(kind))]
-    if not chosen:
-        planned = any(table.of(kind) for table in tables)
+    asked = [] if table is None else [shots for shots in table.of(kind) if shots.rows]
+    if table is None or not asked:
+        planned = table is not None and table.of(kind)
         empty(panel, f"{_TITLES[kind]}:\n" + ("no run yet" if planned else "not in this study"))
         return
-    table = chosen[0]
     panel.set_title(f"{_TITLES[kind]}, w{table.cell.width} D{table.cell.molecules}")
     control = [row for shots in table.of(CONTROL) for row in shots.rows]
     for row in control:
         _curve(panel, row, color=KINDS[CONTROL])
     handles = {"k = 0": key(color=KINDS[CONTROL])} if control else {}
-    asked = [shots for shots in table.of(kind) if shots.rows]
     for i, shots in enumerate(asked):
         colour = LEVELS[i % len(LEVELS)]
         for row in shots.rows:

@@ -25,23 +25,22 @@ _PANELS: dict[str, Callable[[Row], float | None]] = {
 
 
 def draw(summary: Summary) -> Figure | None:
-    """Draw the first fine-tuned cell that has runs; `None` without."""
+    """Draw four panels for every fine-tuned cell that has runs; `None` without any."""
     tables = [table for table in summary.shots if any(shots.rows for shots in table.table)]
     if not tables:
         return None
-    figure, axes = panels(2, 2)
-    for panel, (title, value) in zip(axes.flat, _PANELS.items(), strict=True):
-        _panel(panel, tables[0], value)
-        panel.set_title(title)
+    figure, axes = panels(2 * len(tables), 2)
+    for table, block in zip(tables, axes.reshape(-1, len(_PANELS)), strict=True):
+        for i, (panel, (title, value)) in enumerate(zip(block, _PANELS.items(), strict=True)):
+            _panel(panel, table, value)
+            panel.set_title(title if i else f"{table.name}\n{title}")
+    drawn = {shots.kind for table in tables for shots in table.table if shots.rows}
     handles = {
-        kind: key(color=colour, marker="o", ms=3)
-        for kind, colour in KINDS.items()
-        if any(shots.rows for shots in tables[0].of(kind))
+        kind: key(color=colour, marker="o", ms=3) for kind, colour in KINDS.items() if kind in drawn
     }
     if "none" in handles:
         handles["none, k = 0: as long on molecules only"] = handles.pop("none")
     legend(figure, handles)
-    figure.suptitle(tables[0].name, x=0.01, ha="left")
     return figure
 
 

@@ -22,12 +22,13 @@ from ase_probe.scaling.analysis.table import table
 from ase_probe.scaling.outcomes import MEASURES
 from ase_probe.scaling.summary.plan import Count
 from ase_probe.scaling.summary.rows import Row
+from ase_probe.scaling.training.result import RunResult
 from ase_probe.scaling.training.spec import RunSpec
 
 __all__ = ["EARLY", "Family", "family"]
 
 EARLY = 0.2
-"""Share of a run after which training-performance estimation has to judge it."""
+"""Share of the shortest run after which training-performance estimation has to judge all runs."""
 
 _T = TypeVar("_T")
 
@@ -157,16 +158,25 @@ def _early(rows: Sequence[Row], repeats: int) -> dict[str, Correlation | str]:
     }
     for name, estimator in ESTIMATORS.items():
         for choice, chosen in choices.items():
-            histories = [row.result.train_losses for row in chosen]
-            estimates = [
-                estimator(history, max(1, math.floor(EARLY * len(history))))
-                for history in histories
-            ]
+            estimates = _estimates(estimator, [row.result for row in chosen])
             final = [row.result.test_loss for row in chosen]
             found[f"{name}, {choice}"] = _tried(
                 partial(rank_correlation, estimates, final, repeats=repeats)
             )
     return found
+
+
+def _estimates(estimator: Callable[..., float], results: Sequence[RunResult]) -> list[float]:
+    """Judge all runs after the same number of epochs, or their sums would tell their lengths.
+
+    A run that diverged before that is NaN.
+    """
+    histories = [result.train_losses for result in results]
+    lengths = [len(each.train_losses) for each in results if math.isfinite(each.test_loss)]
+    epochs = max(1, math.floor(EARLY * min(lengths, default=0)))
+    return [
+        estimator(history, epochs) if len(history) >= epochs else math.nan for history in histories
+    ]
 
 
 def _front(rows: Sequence[Row]) -> tuple[Row, ...]:

@@ -47,7 +47,8 @@ def statistics(family: Family) -> list[tuple[str, list[str]]]:
         ("Pure power law in one variable, no floor (95 %)", _powers(family)),
         ("Compute-optimal front, CPU seconds as measured", _front(family)),
         (
-            f"Do the first {percent(EARLY)} of a run tell its test loss? Rank correlations (95 %)",
+            f"Do the first {percent(EARLY)} of the shortest run tell the test loss? Rank "
+            "correlations (95 %)",
             [
                 *_grouped({name: _correlation(value) for name, value in family.early.items()}),
                 "Over all runs D confounds it: a small set is learnt by heart and tests badly.",

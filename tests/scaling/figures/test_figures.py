@@ -1,5 +1,6 @@
+import numpy as np
 import pytest
-from scaling.studies import plan, results
+from scaling.studies import SMALL, plan, results
 
 pytest.importorskip("matplotlib")
 
@@ -47,6 +48,21 @@ def test_h2_shows_every_network_beside_three_references(summary):
     assert len(lines_of(without)) == len(lines_of(with_h2)) == 3 + 2 * 3 + 3
     names = {text.get_text() for text in with_h2.get_legend().get_texts()}
     assert names == {"k = 0", "k = 10", "k = 100"}
+
+
+def test_every_fine_tuned_cell_is_drawn(tmp_path):
+    start = SMALL.index("[[grid]]", 10)
+    cell = SMALL[start : SMALL.index("[[grid]]", start + 10)]
+    specs = plan(tmp_path, SMALL + cell.replace("molecules = 300", "molecules = 100"))
+    both = summarise(results(specs), specs, repeats=9)
+    assert len(both.shots) == 2
+    above, below = np.reshape(drawn(both, "h2").axes, (2, 3))
+    assert [panel.get_title() for panel in (above[1], below[1])] == [
+        "shots without H2, w32 D300", "shots without H2, w32 D100",
+    ]  # fmt: skip
+    assert len(lines_of(below[2])) == len(lines_of(above[2]))
+    assert not below[0].axison
+    assert len(drawn(both, "shots").axes) == 8
 
 
 def test_the_loss_has_its_law_and_band(summary):

@@ -7,6 +7,7 @@ import pytest
 from scaling.studies import moved, plan, result, results
 
 from ase_probe.errors import InputError
+from ase_probe.scaling.analysis.early import ESTIMATORS
 from ase_probe.scaling.summary import summarise
 from ase_probe.scaling.summary.text import lines, markdown
 
@@ -129,6 +130,19 @@ def test_recipes_are_kept_apart(specs):
     both = [*stable, *(replace(spec, batch=99) for spec in stable)]
     summary = summarise(results(both), both, repeats=9)
     assert [(f.name, len(f.rows)) for f in summary.families] == [("schnet 1", 18), ("schnet 2", 18)]
+
+
+def test_early_losses_are_summed_over_as_many_epochs_in_every_run(specs):
+    """Runs that stop by themselves differ in length; those that diverged end at once."""
+    stable = [spec for spec in specs if spec.model == "schnet" and spec.shots is None]
+    done = [
+        replace(r, train_losses=[r.test_loss] * (20 + i)) for i, r in enumerate(results(stable))
+    ]
+    early = summarise(done, stable, repeats=9).families[0].early
+    assert all(early[f"{name}, all runs"].spearman == pytest.approx(1) for name in ESTIMATORS)
+    done[0] = replace(done[0], test_loss=math.nan, train_losses=[1e9, 1e9], curves={})
+    with_one_gone = summarise(done, stable, repeats=9).families[0].early
+    assert with_one_gone["TSE, all runs"].spearman == pytest.approx(1)
 
 
 def test_a_run_that_diverged_is_left_out_and_said(specs):
