@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
+from ase_probe.workers import begin
+
 __all__ = ["executor_or_pool"]
-
-_POLL = 1.0  # s
-
-
-def _worker(parent: int) -> None:
-    """End this worker soon after the build that owns it has died."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_POLL)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -32,7 +19,7 @@ def _pool(jobs: int) -> Iterator[Executor]:
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"  # read when a worker loads BLAS
     pool = ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_worker, initargs=(os.getpid(),)
+        jobs, mp_context=get_context("spawn"), initializer=begin, initargs=(os.getpid(),)
     )
     try:
         yield pool

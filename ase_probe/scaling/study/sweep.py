@@ -7,6 +7,7 @@ waits for the run it starts from.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
@@ -28,6 +29,7 @@ from ase_probe.scaling.study.cost import remaining
 from ase_probe.scaling.study.preset import read_study, with_bases
 from ase_probe.scaling.training.result import RunResult, paths
 from ase_probe.scaling.training.spec import RunSpec
+from ase_probe.workers import begin
 
 __all__ = ["Status", "Study", "read_results", "run_study"]
 
@@ -254,7 +256,8 @@ def _timed(
 def _own(jobs: int) -> Executor:
     if jobs == 1:
         return _Here()
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=begin, initargs=(os.getpid(),))
 
 
 class _Here(Executor):
