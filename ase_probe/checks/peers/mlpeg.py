@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.signal import find_peaks
 
 from ase_probe.checks.peers.variation import FORCE_ZERO, MISSING, flips, spearman
 from ase_probe.curve import Curve
@@ -62,6 +61,8 @@ def mlpeg(curve: Curve) -> dict[str, float]:
     if len(r) < _FEWEST:
         return metrics
     if known.all():
+        from scipy.signal import find_peaks  # slow to import
+
         bottom = int(np.argmin(energy))
         curvature = np.gradient(np.gradient(energy, r), r)
         minima, _ = find_peaks(-energy, prominence=_PROMINENCE, width=_WIDTH)

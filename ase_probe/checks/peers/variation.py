@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
 __all__ = [
     "ENERGY_STEP",
@@ -66,4 +65,6 @@ def spearman(r: np.ndarray, values: np.ndarray) -> float:
     """Spearman's rank correlation; NaN for fewer than two points and for constant values."""
     if len(r) < 2 or np.all(values == values[0]):
         return math.nan
+    from scipy import stats  # takes as long to import as all of ase-probe
+
     return float(stats.spearmanr(r, values).statistic)
