@@ -25,7 +25,7 @@ class PowerLaw:
     Attributes
     ----------
     variable
-        What x is, ``N`` or ``D``.
+        What x is, ``N`` or ``D``, and where, such as ``N at D = 3000``.
     exponent, interval
         The common exponent and its interval.
     prefactors

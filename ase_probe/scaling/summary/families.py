@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from ase_probe.scaling.analysis.power import PowerLaw, power_law
 from ase_probe.scaling.analysis.report import Report, analyse
 from ase_probe.scaling.analysis.runs import VARIABLES, Runs
 from ase_probe.scaling.analysis.table import table
+from ase_probe.scaling.analysis.trend import other
 from ase_probe.scaling.outcomes import MEASURES
 from ase_probe.scaling.summary.plan import Count
 from ase_probe.scaling.summary.rows import Row
@@ -52,7 +53,8 @@ class Family:
     law
         L = L∞ + A N^−α + B D^−β.
     powers
-        Variable -> the pure power law in it.
+        Variable -> the pure power law in it, over all runs and at the largest size of the other
+        one, as scaling studies mostly give it.
     early
         Estimator and choice of runs -> rank correlation with the test loss.
     front
@@ -119,7 +121,7 @@ def family(
         rows=tuple(ordered),
         diverged=0 if isinstance(runs, str) else int(runs.diverged.sum()),
         law=law,
-        powers={variable: ask(_power, variable) for variable in VARIABLES},
+        powers=_powers(usable),
         early=_early(ordered, repeats),
         front=_front(ordered),
         allocation=law if isinstance(law, str) else allocation(law),
@@ -132,8 +134,22 @@ def family(
     )
 
 
-def _power(runs: Runs, variable: str) -> PowerLaw:
-    return power_law(runs.log_loss, variable)
+def _powers(runs: Runs | str) -> dict[str, PowerLaw | str]:
+    if isinstance(runs, str):
+        return dict.fromkeys(VARIABLES, runs)
+    found: dict[str, PowerLaw | str] = {}
+    for variable in VARIABLES:
+        found[variable] = _tried(partial(_power, runs, variable, variable))
+        sizes = getattr(runs, other(variable))
+        if np.unique(sizes).size > 1:
+            largest = runs[sizes == sizes.max()]
+            name = f"{variable} at {other(variable)} = {sizes.max():.0f}"
+            found[name] = _tried(partial(_power, largest, variable, name))
+    return found
+
+
+def _power(runs: Runs, variable: str, name: str) -> PowerLaw:
+    return replace(power_law(runs.log_loss, variable), variable=name)
 
 
 def _tried(call: Callable[[], _T]) -> _T | str:

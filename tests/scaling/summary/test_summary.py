@@ -190,6 +190,9 @@ def test_the_loss_and_the_language_model_have_their_laws(specs):
     summary = summarise(results(specs), specs, repeats=9)
     schnet, chemgpt = summary.families
     assert schnet.powers["D"].exponent == pytest.approx(0.6, abs=0.2)
+    assert list(chemgpt.powers) == ["N", "N at D = 10000", "D", "D at N = 164740"]
+    assert set(chemgpt.powers["N at D = 10000"].prefactors) == {10_000}
+    assert "exponent in N at D = 10000: " in text(summary)
     assert (chemgpt.unit, chemgpt.judged, chemgpt.follows) == ("nats", [], {})
     assert "exponent in D" in text(summary)
     seconds = [row.result.seconds for row in schnet.front]
