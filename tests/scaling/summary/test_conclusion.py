@@ -29,3 +29,17 @@ def test_every_outcome_has_a_sentence_that_knows_the_control(verdicts: tuple[str
 def test_an_undecided_control_is_said() -> None:
     for first in ("yes", "no"):
         assert "not decided by the control" in said(first, "yes", "undecided")
+
+
+@pytest.mark.parametrize("falls", [True, False])
+def test_a_shape_without_the_curve_is_told_apart(falls: bool) -> None:
+    statements = [
+        Statement(
+            claim=claim, subject="schnet", verdict="yes", provisional=False, reasons=(),
+            error_falls=falls or claim != "without-h2",
+        )
+        for claim in CLAIMS
+    ]  # fmt: skip
+    sentence = conclusion(statements)
+    assert ("not H2." in sentence) == falls
+    assert ("a shape, not this curve" in sentence) != falls
