@@ -67,34 +67,36 @@ _HEADLINES = {
     },
 }
 
-_TOGETHER = {
-    ("yes", "yes", "no"): "Size did not bring the shape, H2 geometries did, other stretched and "
+_SIZE_FAILS = {
+    ("yes", "no"): "Size did not bring the shape, H2 geometries did, other stretched and "
     "compressed bonds did not. QM9 holds no H–H bond: what these models lack is that bond in their "
     "data. That they fail says little about scale, and that they succeed says little about physics "
     "learnt from elsewhere.",
-    ("yes", "yes", "yes"): "Size did not bring the shape; stretched and compressed geometries did, "
-    "with or without H2 among them.",
-    ("yes", "yes"): "Size did not bring the shape, H2 geometries did. Whether H2 itself was needed "
-    "is not decided by the control.",
-    ("yes", "no", "yes"): "Size did not bring the shape and H2 geometries did not, but other "
-    "stretched and compressed bonds did. That is odd: look at the curves before believing it.",
-    ("yes", "no"): "Neither size nor H2 geometries brought the shape, by this recipe of "
-    "fine-tuning.",
-    ("no", "yes", "no"): "At some sizes models have the shape from stable molecules alone; in the "
-    "cell that was fine-tuned it took H2 geometries.",
-    ("no", "yes", "yes"): "At some sizes models have the shape from stable molecules alone; in the "
-    "cell that was fine-tuned stretched and compressed geometries brought it, with or without H2 "
-    "among them.",
-    ("no", "yes"): "At some sizes models have the shape from stable molecules alone; in the cell "
-    "that was fine-tuned H2 geometries brought it. Whether H2 itself was needed is not decided by "
-    "the control.",
-    ("no", "no", "yes"): "At some sizes models have the shape from stable molecules alone; in the "
-    "cell that was fine-tuned H2 geometries did not bring it, but other stretched and compressed "
-    "bonds did. That is odd: look at the curves before believing it.",
-    ("no", "no"): "At some sizes models have the shape from stable molecules alone; in the cell "
-    "that was fine-tuned H2 geometries did not bring it.",
+    ("yes", "yes"): "Size did not bring the shape; stretched and compressed geometries did, with "
+    "or without H2 among them.",
+    ("yes",): "Size did not bring the shape, H2 geometries did. Whether H2 itself was needed is "
+    "not decided by the control.",
+    ("no", "yes"): "Size did not bring the shape and H2 geometries did not, but other stretched "
+    "and compressed bonds did. That is odd: look at the curves before believing it.",
+    ("no",): "Neither size nor H2 geometries brought the shape, by this recipe of fine-tuning.",
 }
-"""Verdicts on (1), (2) and, where it matters, the control -> what they say together."""
+"""Verdicts on (2) and, where it matters, the control -> what they say where (1) reproduces."""
+
+_ELSE = {
+    "no": "At some sizes models have the shape from stable molecules alone; ",
+    "undecided": "Whether models of all sizes lack the shape without shots is undecided; ",
+}
+_THE_CELL = {
+    ("yes", "no"): "in the cell that was fine-tuned it took H2 geometries.",
+    ("yes", "yes"): "in the cell that was fine-tuned stretched and compressed geometries brought "
+    "it, with or without H2 among them.",
+    ("yes",): "in the cell that was fine-tuned H2 geometries brought it. Whether H2 itself was "
+    "needed is not decided by the control.",
+    ("no", "yes"): "in the cell that was fine-tuned H2 geometries did not bring it, but other "
+    "stretched and compressed bonds did. That is odd: look at the curves before believing it.",
+    ("no",): "in the cell that was fine-tuned H2 geometries did not bring it.",
+}
+"""The same where (1) does not reproduce or is undecided, behind what `_ELSE` says of that."""
 
 _WITHOUT_H2 = {
     True: " The error falls without H2, too: what these models lack is geometries far from "
@@ -242,15 +244,18 @@ def conclusion(statements: Sequence[Statement]) -> str:
     first, second, control = (
         verdicts.get(claim, "not run") for claim in ("stable-only", "with-h2", "without-h2")
     )
-    said = _TOGETHER.get((first, second, control)) or _TOGETHER.get((first, second))
-    if said is None:
-        return "The two claims cannot be read together yet: " + "; ".join(
+    behind = _SIZE_FAILS if first == "yes" else _THE_CELL
+    said = behind.get((second, control)) or behind.get((second,))
+    provisional = any(statement.provisional for statement in statements)
+    if said is None or first == "not run":
+        return f"The two claims cannot be read together{' yet' * provisional}: " + "; ".join(
             f"({claim}) {verdict}" for claim, verdict in ((1, first), (2, second))
             if verdict not in ("yes", "no")
         ) + "."  # fmt: skip
+    said = _ELSE.get(first, "") + said
     if second == control == "yes":
         said += _WITHOUT_H2[any(s.error_falls for s in statements if s.claim == "without-h2")]
-    if any(statement.provisional for statement in statements):
+    if provisional:
         said = f"So far, from a sweep that is not complete: {said}"
     return f"{said} This holds for the sizes and the recipe that ran, no others."
 
