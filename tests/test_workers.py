@@ -11,21 +11,17 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 OWNER = """
 import os, sys, time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
-from ase_probe.workers import begin
+from ase_probe.workers import process_pool
 
 def note(seconds):
     Path(sys.argv[1], str(os.getpid())).touch()
     time.sleep(seconds)
 
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(
-        2, mp_context=get_context("spawn"), initializer=begin, initargs=(os.getpid(),)
-    )
-    first, second = pool.submit(note, 1.0), pool.submit(note, 60.0)  # one will idle, one works
+    workers = process_pool(2)
+    first, second = workers.submit(note, 1.0), workers.submit(note, 60.0)  # one will idle
     first.result()
     Path(sys.argv[1], "ready").touch()
     try:

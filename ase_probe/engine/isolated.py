@@ -169,7 +169,7 @@ class Worker:
             answer, _ = self._exchange(self.opening, {}, limit)
             if "error" in answer:
                 raise _error(answer["error"]["type"], answer["error"]["message"])
-        except BaseException:
+        except BaseException:  # an interrupt, too: no worker stays that is open by half
             self.stop()
             raise
         if self._opened is None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from multiprocessing import get_context
 
-from ase_probe.workers import begin
+from ase_probe.workers import process_pool
 
 __all__ = ["executor_or_pool"]
 
@@ -18,13 +17,11 @@ def _pool(jobs: int) -> Iterator[Executor]:
     """Spawned workers with one OpenMP thread each."""
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"  # read when a worker loads BLAS
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=begin, initargs=(os.getpid(),)
-    )
+    workers = process_pool(jobs)
     try:
-        yield pool
+        yield workers
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        workers.shutdown(wait=False, cancel_futures=True)
         if before is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
@@ -37,5 +34,5 @@ def executor_or_pool(given: Executor | None, jobs: int | None) -> Iterator[Execu
     if given is not None:
         yield given
     else:
-        with _pool(jobs or os.cpu_count() or 1) as pool:
-            yield pool
+        with _pool(jobs or os.cpu_count() or 1) as own:
+            yield own

@@ -6,8 +6,6 @@ waits for the run it starts from.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
@@ -15,7 +13,6 @@ from concurrent.futures import (
     BrokenExecutor,
     Executor,
     Future,
-    ProcessPoolExecutor,
     wait,
 )
 from dataclasses import dataclass
@@ -29,7 +26,7 @@ from ase_probe.scaling.study.cost import remaining
 from ase_probe.scaling.study.preset import read_study, with_bases
 from ase_probe.scaling.training.result import RunResult, paths
 from ase_probe.scaling.training.spec import RunSpec
-from ase_probe.workers import begin
+from ase_probe.workers import process_pool
 
 __all__ = ["Status", "Study", "read_results", "run_study"]
 
@@ -254,10 +251,7 @@ def _timed(
 
 
 def _own(jobs: int) -> Executor:
-    if jobs == 1:
-        return _Here()
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=begin, initargs=(os.getpid(),))
+    return _Here() if jobs == 1 else process_pool(jobs)
 
 
 class _Here(Executor):

@@ -1,4 +1,4 @@
-"""The study's two claims and its control as verdicts, by rules fixed before the runs were read.
+"""Verdicts on the study's claims and its control, by rules; docs/scaling.md tells their history.
 
 Claim (1): models trained on stable structures only fail to give the H2 curve even qualitatively,
 whatever their size. Claim (2): with compressed and stretched geometries in training its shape
@@ -21,7 +21,7 @@ A verdict of a sweep that is not complete holds for what ran, and says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -235,7 +235,7 @@ def after_shots(table: ShotTable, kind: str) -> Statement:
         verdict = "yes" if there == n else "no"
     change = table.changes[kind]
     falls = not isinstance(change, str) and change.verdict == "falls"
-    return replace(_statement(kind, table.name, verdict, table.count, reasons), error_falls=falls)
+    return _statement(kind, table.name, verdict, table.count, reasons, error_falls=falls)
 
 
 def conclusion(statements: Sequence[Statement]) -> str:
@@ -261,7 +261,13 @@ def conclusion(statements: Sequence[Statement]) -> str:
 
 
 def _statement(
-    claim: str, subject: str, verdict: str, count: Count, reasons: Sequence[str]
+    claim: str,
+    subject: str,
+    verdict: str,
+    count: Count,
+    reasons: Sequence[str],
+    *,
+    error_falls: bool = False,
 ) -> Statement:
     return Statement(
         claim=claim,
@@ -269,6 +275,7 @@ def _statement(
         verdict=verdict,
         provisional=not count.complete,
         reasons=(*reasons, f"Runs: {count}."),
+        error_falls=error_falls,
     )
 
 
